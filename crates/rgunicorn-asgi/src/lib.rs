@@ -1,0 +1,1 @@
+//! ASGI 3: scope, receive, send and lifespan over the core's exchanges.

@@ -1,0 +1,1 @@
+//! HTTP for a Python application server: sockets, parsing, exchanges, limits, drain. Knows no Python.

@@ -1,0 +1,1 @@
+//! asyncio on the worker's tokio runtime; the only crate that knows both.

@@ -1,0 +1,1 @@
+//! The worker pool: a pure state machine, and the thin loop that forks, watches and restarts.

@@ -1,0 +1,1 @@
+//! WebSocket sessions over an upgraded connection. Knows no Python.

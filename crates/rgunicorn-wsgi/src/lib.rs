@@ -1,0 +1,1 @@
+//! PEP 3333: environ, start_response and the response iterable over the core's exchanges.
