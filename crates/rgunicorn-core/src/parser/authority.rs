@@ -1,8 +1,10 @@
-//! `uri-host [":" port]`: the value of Host and the authority of an absolute target (RFC 9110 §4.2, §7.2).
+//! `uri-host [":" port]`: the value of Host and the authority of an absolute target (RFC 9110 §4.2,
+//! §7.2).
 
 use std::net::Ipv6Addr;
 
-/// Whether `bytes` is a host with an optional port. An empty host is one, as RFC 3986 §3.2.2 has it.
+/// Whether `bytes` is a host with an optional port. An empty host is one, as RFC 3986 §3.2.2 has
+/// it.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
     let host_length = match bytes.first() {
         Some(b'[') => literal_length(bytes),
@@ -26,7 +28,8 @@ fn name_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The length of `[v6]` or `[vX.future]` with its brackets. A zone is not allowed: it means nothing to a server.
+/// The length of `[v6]` or `[vX.future]` with its brackets. A zone is not allowed: it means nothing
+/// to a server.
 fn literal_length(bytes: &[u8]) -> Option<usize> {
     let end = memchr::memchr(b']', bytes)?;
     let literal = std::str::from_utf8(bytes.get(1..end)?).ok()?;

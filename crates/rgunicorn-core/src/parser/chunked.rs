@@ -5,7 +5,8 @@ use super::extension::Extension;
 use super::rejection::Rejection;
 use super::trailers::Trailers;
 
-/// Bytes of chunk extensions that one body may carry, line by line added up. No known client sends any.
+/// Bytes of chunk extensions that one body may carry, line by line added up. No known client sends
+/// any.
 const MOST_EXTENSION_BYTES: usize = 16 << 10;
 
 /// Sixteen hexadecimal digits fill 64 bits.
@@ -22,7 +23,8 @@ pub struct ChunkedDecoder {
 /// What one call of [`ChunkedDecoder::decode`] did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Decoded {
-    /// How many bytes of the input are done with; the rest belongs to the next call, or to the next request.
+    /// How many bytes of the input are done with; the rest belongs to the next call, or to the next
+    /// request.
     pub consumed: usize,
     /// Whether the body, trailers included, has ended.
     pub finished: bool,
@@ -54,8 +56,9 @@ impl ChunkedDecoder {
 
     /// Takes what it can from `input` and appends the body bytes in it, at most `room`, to `out`.
     ///
-    /// It stops when the input is used up, when a body byte finds no room, or behind the body; a call after the end
-    /// consumes nothing. To be called again with the input that was not consumed.
+    /// It stops when the input is used up, when a body byte finds no room, or behind the body; a
+    /// call after the end consumes nothing. To be called again with the input that was not
+    /// consumed.
     ///
     /// # Errors
     ///

@@ -5,7 +5,8 @@ use super::octet::is_value;
 use super::octet::is_whitespace;
 use super::rejection::Rejection;
 
-/// Where in `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` the decoder is (RFC 9112 §7.1.1).
+/// Where in `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` the decoder is (RFC
+/// 9112 §7.1.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Extension {
     /// After whitespace that only a semicolon may follow.

@@ -1,4 +1,5 @@
-//! What the fields of a head mean to the server: how the body is framed, whether the connection goes on.
+//! What the fields of a head mean to the server: how the body is framed, whether the connection
+//! goes on.
 //!
 //! Each field is noted once as it is read; [`Facts::framing`] draws the conclusion at the end.
 

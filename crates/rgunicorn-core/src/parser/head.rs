@@ -10,8 +10,8 @@ use super::request_line::RequestLine;
 use super::request_line::Span;
 use super::request_line::Version;
 
-/// The head of one request. Owned, and made to be used again: parsing the next head into it allocates nothing once
-/// its buffers have grown to the usual size.
+/// The head of one request. Owned, and made to be used again: parsing the next head into it
+/// allocates nothing once its buffers have grown to the usual size.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     /// The head as received, but with field names in lower case.
@@ -29,8 +29,8 @@ impl Head {
         Self::default()
     }
 
-    /// Replaces the content by `input`, exactly the bytes that [`find_head`](super::find_head) measured, after
-    /// checking all of it and deciding how the body is framed.
+    /// Replaces the content by `input`, exactly the bytes that [`find_head`](super::find_head)
+    /// measured, after checking all of it and deciding how the body is framed.
     ///
     /// # Errors
     ///
@@ -126,21 +126,22 @@ impl Head {
         self.text(self.line.target)
     }
 
-    /// The path of the target, still percent-encoded and without the query. An absolute-form target gives its path,
-    /// `/` if that is empty; `OPTIONS *` gives `*`.
+    /// The path of the target, still percent-encoded and without the query. An absolute-form target
+    /// gives its path, `/` if that is empty; `OPTIONS *` gives `*`.
     #[must_use]
     pub fn path(&self) -> &str {
         self.text(self.line.path)
     }
 
-    /// The query of the target without its question mark, still percent-encoded; empty if there is none.
+    /// The query of the target without its question mark, still percent-encoded; empty if there is
+    /// none.
     #[must_use]
     pub fn query(&self) -> &str {
         self.text(self.line.query)
     }
 
-    /// Names in lower case and values without the whitespace around them, in order, repeated ones included. After an
-    /// absolute-form target Host is what the target says (RFC 9112 §3.2.2).
+    /// Names in lower case and values without the whitespace around them, in order, repeated ones
+    /// included. After an absolute-form target Host is what the target says (RFC 9112 §3.2.2).
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator {
         self.fields
             .iter()
@@ -162,14 +163,15 @@ impl Head {
         self.framing
     }
 
-    /// Whether the client wants another exchange on the connection (RFC 9112 §9.3): HTTP/1.1 unless it says close,
-    /// HTTP/1.0 only if it says keep-alive.
+    /// Whether the client wants another exchange on the connection (RFC 9112 §9.3): HTTP/1.1 unless
+    /// it says close, HTTP/1.0 only if it says keep-alive.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         self.facts.keep_alive()
     }
 
-    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). Never on HTTP/1.0.
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    /// Never on HTTP/1.0.
     #[must_use]
     pub fn expects_continue(&self) -> bool {
         self.facts.expects_continue

@@ -25,7 +25,8 @@ pub(super) fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)] != 0
 }
 
-/// Whether `byte` may stand in a field value: tab, space, visible ASCII, or any byte above it (RFC 9110 §5.5).
+/// Whether `byte` may stand in a field value: tab, space, visible ASCII, or any byte above it (RFC
+/// 9110 §5.5).
 pub(super) fn is_value(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -69,8 +70,8 @@ pub(super) fn value_length(bytes: &[u8]) -> usize {
             .count()
 }
 
-/// The high bit of the first byte of `word`, in memory order, that is below 0x20 or is 0x7F. Later bytes may be
-/// marked falsely, since a borrow runs upwards; nobody looks at them.
+/// The high bit of the first byte of `word`, in memory order, that is below 0x20 or is 0x7F. Later
+/// bytes may be marked falsely, since a borrow runs upwards; nobody looks at them.
 fn control_bytes(word: u64) -> u64 {
     let delete = word ^ (ONES * 0x7f);
     let below_space = word.wrapping_sub(ONES * 0x20) & !word;

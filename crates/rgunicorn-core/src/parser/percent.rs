@@ -1,7 +1,7 @@
 //! Percent-decoding of a path (RFC 3986 §2.1).
 
-/// Appends `text` to `out` with its percent-escapes undone. What is no valid escape stays as it is, as
-/// `urllib.parse.unquote_to_bytes` has it.
+/// Appends `text` to `out` with its percent-escapes undone. What is no valid escape stays as it is,
+/// as `urllib.parse.unquote_to_bytes` has it.
 pub fn percent_decode(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(position) = memchr::memchr(b'%', rest) {

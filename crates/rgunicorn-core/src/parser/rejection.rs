@@ -1,13 +1,14 @@
 //! Why a request is refused: one variant per rule, and the status each is answered with.
 //!
-//! The texts name the rule and the field but never repeat what the client sent, so they are safe in a log line and in
-//! an error page.
+//! The texts name the rule and the field but never repeat what the client sent, so they are safe in
+//! a log line and in an error page.
 
-/// A rule of HTTP/1 that a client broke. After any of these nothing else on the connection can be trusted to be
-/// a request, so it is answered with [`status`](Self::status) and closed.
+/// A rule of HTTP/1 that a client broke. After any of these nothing else on the connection can be
+/// trusted to be a request, so it is answered with [`status`](Self::status) and closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Rejection {
-    /// LF without CR before it (RFC 9112 §2.2 lets a server accept it; smugglers rely on those who do).
+    /// LF without CR before it (RFC 9112 §2.2 lets a server accept it; smugglers rely on those who
+    /// do).
     #[error("line feed without a carriage return")]
     BareLineFeed,
     /// CR without LF after it (RFC 9112 §2.2).

@@ -1,14 +1,15 @@
 //! Finds the end of a request head while it arrives, looking at each byte once.
 //!
-//! Checks only what can be told line by line: line ends, zero bytes and sizes. What the lines say is for
-//! [`head`](super::head).
+//! Checks only what can be told line by line: line ends, zero bytes and sizes. What the lines say
+//! is for [`head`](super::head).
 
 use memchr::memchr3;
 
 use super::Limits;
 use super::Rejection;
 
-/// How far the search for the end of a head has come. One per connection; it starts over by itself after each head.
+/// How far the search for the end of a head has come. One per connection; it starts over by itself
+/// after each head.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// Where the line starts that is being read.
@@ -26,16 +27,17 @@ enum Stage {
     Fields(usize),
 }
 
-/// Finds the end of the head that `input` starts with: its length with the final empty line, or `None` if more is
-/// needed. Called again with the same bytes and more after them, it goes on where it stopped.
+/// Finds the end of the head that `input` starts with: its length with the final empty line, or
+/// `None` if more is needed. Called again with the same bytes and more after them, it goes on where
+/// it stopped.
 ///
-/// Every line must end in CRLF (RFC 9112 §2.2 allows a bare LF; this server, like gunicorn, does not); one empty line
-/// is skipped before the request line.
+/// Every line must end in CRLF (RFC 9112 §2.2 allows a bare LF; this server, like gunicorn, does
+/// not); one empty line is skipped before the request line.
 ///
 /// # Errors
 ///
-/// The first broken rule, in order of bytes and so independent of how the input was cut: a bare LF or CR, a zero byte,
-/// a second empty line, or a limit.
+/// The first broken rule, in order of bytes and so independent of how the input was cut: a bare LF
+/// or CR, a zero byte, a second empty line, or a limit.
 pub fn find_head(
     input: &[u8],
     scan: &mut Scan,

@@ -5,7 +5,8 @@ use super::octet::is_token;
 use super::octet::is_value;
 use super::rejection::Rejection;
 
-/// Fields that decide framing, routing or authentication, so that they may not come late (RFC 9110 §6.5.1).
+/// Fields that decide framing, routing or authentication, so that they may not come late (RFC 9110
+/// §6.5.1).
 const FORBIDDEN: [&str; 6] = [
     "authorization",
     "content-length",

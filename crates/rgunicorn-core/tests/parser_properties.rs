@@ -1,0 +1,119 @@
+//! What holds for every request, whatever it says and however it is cut.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use rgunicorn_core::parser::ChunkedDecoder;
+use rgunicorn_core::parser::Framing;
+use rgunicorn_core::parser::Head;
+use rgunicorn_core::parser::Limits;
+use rgunicorn_core::parser::Rejection;
+use rgunicorn_core::parser::Scan;
+use rgunicorn_core::parser::find_head;
+
+#[path = "../../../fuzz/bodies.rs"]
+mod bodies;
+
+/// Pieces that heads are made of, well-formed or nearly.
+fn head_like() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "(GET|OPTIONS|get|CONNECT) (/[a-z?%#]{0,9}|\\*|http://[a-z@:/]{0,6}) HTTP/1\\.[012]\r\n",
+        "(Host|host): ?[a-z\\[\\]:.%]{0,8}\r\n",
+        "(Content-Length|Transfer-Encoding|Connection|Expect): ?(chunked|close|100-continue|[0-9+,]{0,3})\r\n",
+        "[A-Za-z-]{0,4} ?:[ -~\t]{0,12}\r\n",
+        "\r\n",
+        "[\r\n\0 a:]{1,2}",
+    ];
+    vec(piece, 0..9).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+/// Pieces that chunked bodies are made of.
+fn chunks_like() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "1\r\na\r\n",
+        "0?3(;[a-z\"= ]{0,5})?\r\nabc\r\n",
+        "[0-9a-fA-F]{1,2}\r\n",
+        "0\r\n\r\n",
+        "0\r\n",
+        "(Host|te|a|[a-z]{1,18}) ?:[a-z ]{0,9}\r\n",
+        "[\r\n;\" x]",
+    ];
+    vec(piece, 0..9).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+/// A head and where it ends, or the rule it breaks, when it arrives cut at `cut`.
+fn read(input: &[u8], cut: usize) -> Result<Option<(usize, Framing, usize)>, Rejection> {
+    let mut scan = Scan::default();
+    let limits = Limits::default();
+    let mut found = find_head(&input[..cut], &mut scan, &limits)?;
+    if found.is_none() {
+        found = find_head(input, &mut scan, &limits)?;
+    }
+    let Some(length) = found else { return Ok(None) };
+    let mut head = Head::new();
+    head.parse(&input[..length])?;
+    Ok(Some((length, head.framing(), head.fields().len())))
+}
+
+/// `body` in chunks as long as `sizes` says, in a circle.
+fn encode(body: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    let mut rest = body;
+    for size in sizes.iter().cycle() {
+        let (chunk, tail) = rest.split_at(rest.len().min(*size));
+        encoded.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        encoded.extend_from_slice(chunk);
+        encoded.extend_from_slice(b"\r\n");
+        rest = tail;
+        if chunk.is_empty() {
+            break;
+        }
+    }
+    encoded
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_without_a_panic(input in vec(any::<u8>(), 0..200)) {
+        bodies::fuzz_head(&input);
+        bodies::fuzz_chunked(&input);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_head_gets_past_the_rules(input in head_like()) {
+        bodies::fuzz_head(&input);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_chunks_depends_on_how_it_arrives(input in chunks_like()) {
+        bodies::fuzz_chunked(&input);
+    }
+
+    #[test]
+    fn a_request_reads_the_same_wherever_it_is_cut(input in head_like(), cut in any::<prop::sample::Index>()) {
+        prop_assert_eq!(read(&input, cut.index(input.len() + 1)), read(&input, input.len()));
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_to_itself(
+        body in vec(any::<u8>(), 0..300),
+        sizes in vec(1_usize..40, 1..5),
+        piece in 1_usize..50,
+        room in 1_usize..50,
+    ) {
+        let encoded = encode(&body, &sizes);
+        let mut decoder = ChunkedDecoder::new(&Limits::default());
+        let mut decoded = Vec::new();
+        let mut position = 0;
+        let mut finished = false;
+        while !finished {
+            let end = encoded.len().min(position + piece);
+            let step = decoder.decode(&encoded[position..end], &mut decoded, room).unwrap();
+            prop_assert!(step.consumed > 0);
+            position += step.consumed;
+            finished = step.finished;
+        }
+        prop_assert_eq!(decoded, body);
+        prop_assert_eq!(position, encoded.len());
+    }
+}
