@@ -5,9 +5,11 @@ const TOKEN: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_u8;
     loop {
-        if byte.is_ascii_alphanumeric()
-            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-        {
+        let is_symbol = matches!(
+            byte,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        );
+        if byte.is_ascii_alphanumeric() || is_symbol {
             table[byte as usize] = byte.to_ascii_lowercase();
         }
         if byte == 255 {
