@@ -11,10 +11,7 @@ import sys
 import venv
 from pathlib import Path
 
-from bench.servers import RAW_HYPER
-from bench.servers import REFERENCE
-from bench.servers import REPOSITORY
-from bench.servers import VENV
+from bench.servers import RAW_HYPER, REFERENCE, REPOSITORY, VENV
 
 REQUIREMENTS = REPOSITORY / "bench/requirements.txt"
 SOURCES = ["crates", "python", "Cargo.toml", "Cargo.lock", "pyproject.toml"]
@@ -105,7 +102,7 @@ def pip(action: str, *arguments: str) -> None:
 
 
 def run(command: list[str]) -> None:
-    if subprocess.run(command, cwd=REPOSITORY).returncode != 0:
+    if subprocess.run(command, check=False, cwd=REPOSITORY).returncode != 0:
         sys.exit(f"bench: failed: {' '.join(command)}")
 
 

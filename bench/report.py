@@ -11,23 +11,16 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Callable
-from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.install import SOURCES
-from bench.measure import Idle
-from bench.measure import Load
-from bench.measure import Sample
+from bench.measure import Idle, Load, Sample
 from bench.scenarios import SCENARIOS
-from bench.servers import REFERENCE
-from bench.servers import REPOSITORY
-from bench.servers import SERVERS
-from bench.servers import VENV
+from bench.servers import REFERENCE, REPOSITORY, SERVERS, VENV
 
 RESULTS = REPOSITORY / "bench/results"
 NOISY = 0.05
@@ -264,7 +257,7 @@ def git_revision() -> str:
 
 
 def cpu_model() -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", read(Path("/proc/cpuinfo")), re.M)
+    found = re.search(r"^model name\s*:\s*(.+)$", read(Path("/proc/cpuinfo")), re.MULTILINE)
     return found[1] if found else platform.machine()
 
 
@@ -282,7 +275,7 @@ def package_versions() -> dict[str, str]:
 
 def output(command: list[str]) -> str:
     """What a command prints; `wrk -v` fails after it has told its version."""
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True).stdout.strip()
 
 
 def read(path: Path) -> str:

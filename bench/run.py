@@ -9,26 +9,16 @@ import fcntl
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench import report
-from bench.install import prepare
-from bench.install import rgunicorn_can_be_built
-from bench.install import say
-from bench.measure import WARM_UP
-from bench.measure import Load
-from bench.measure import measure
-from bench.measure import measure_idle
+from bench.install import prepare, rgunicorn_can_be_built, say
+from bench.measure import WARM_UP, Load, measure, measure_idle
 from bench.report import Results
 from bench.scenarios import SCENARIOS
-from bench.servers import REFERENCE
-from bench.servers import SERVERS
-from bench.servers import ServerFailed
-from bench.servers import serving
+from bench.servers import REFERENCE, SERVERS, ServerFailed, serving
 
 OVERHEAD = 1.5
 

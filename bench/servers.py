@@ -12,10 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.scenarios import Scenario

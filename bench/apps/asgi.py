@@ -5,8 +5,7 @@ and `bench/scenarios.py` holds the bodies that a client must see.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 Message = dict[str, Any]
