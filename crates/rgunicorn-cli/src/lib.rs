@@ -1,1 +1,40 @@
-//! The rgunicorn command and the Python extension module: settings, logging, master and worker.
+//! The command `rgunicorn`, as a Python extension module: settings, logging, master and workers.
+//!
+//! The composition root: the one crate that knows all others, and that none of them knows.
+//! Read [`command`] first. Modules are listed in reading order, and each imports only those
+//! below it.
+
+mod command;
+mod master;
+mod worker;
+mod load;
+mod logging;
+mod config;
+mod layers;
+mod args;
+mod config_file;
+mod value;
+mod settings;
+mod failure;
+mod exit;
+
+use pyo3::prelude::*;
+
+/// The extension module `rgunicorn._rgunicorn`.
+#[pymodule(gil_used = true)]
+mod _rgunicorn {
+    use std::ffi::OsString;
+
+    use pyo3::prelude::*;
+
+    /// Runs a command line and returns the exit code of the process, master or worker.
+    #[pyfunction]
+    fn main(py: Python<'_>, argv: Vec<OsString>) -> u8 {
+        crate::command::run(py, &argv)
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

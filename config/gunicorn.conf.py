@@ -1,0 +1,34 @@
+"""An example configuration: every setting of this version, with its default.
+
+    rgunicorn -c config/gunicorn.conf.py -k asgi myapp:app
+"""
+
+# Server socket
+bind = ["127.0.0.1:8000"]
+backlog = 2048
+
+# Worker processes
+workers = 1
+worker_class = "asgi"  # gunicorn's default, "sync", is not available in this version
+timeout = 30
+graceful_timeout = 30
+boot_timeout = 0
+keepalive = 2
+asgi_lifespan = "auto"
+
+# Security
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# Server mechanics
+preload_app = False
+chdir = None
+pidfile = None
+root_path = ""
+
+# Logging
+accesslog = None
+access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+errorlog = "-"
+loglevel = "info"

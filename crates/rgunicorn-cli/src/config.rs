@@ -1,0 +1,313 @@
+//! The checked configuration: every value of the type that its user needs, and allowed.
+//!
+//! Read next: [`layers`](crate::layers) for where the values come from.
+
+use std::env;
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use figment::Figment;
+use pyo3::prelude::*;
+use rgunicorn_core::listen::Bind;
+use rgunicorn_core::parser::Limits;
+
+use crate::failure::Failure;
+use crate::layers;
+use crate::layers::Layers;
+use crate::settings::Settings;
+use crate::settings::Spec;
+
+/// Everything the master and the workers are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The application as the user wrote it: `MODULE[:NAME]`.
+    pub(crate) app: String,
+    pub(crate) bind: Vec<Bind>,
+    pub(crate) backlog: u32,
+    pub(crate) workers: usize,
+    /// Zero is no limit, here and for [`Config::boot_timeout`].
+    pub(crate) timeout: Duration,
+    pub(crate) graceful_timeout: Duration,
+    pub(crate) boot_timeout: Duration,
+    pub(crate) keepalive: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) lifespan: Lifespan,
+    pub(crate) root_path: String,
+    pub(crate) preload_app: bool,
+    /// The current directory, once [`Config::enter_directory`] was called.
+    pub(crate) directory: PathBuf,
+    pub(crate) pidfile: Option<PathBuf>,
+    pub(crate) access_log: Option<Destination>,
+    pub(crate) access_log_format: String,
+    pub(crate) error_log: Destination,
+    pub(crate) log_level: LogLevel,
+    /// To be logged as soon as there is a log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Whether the application's lifespan is run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lifespan {
+    /// Run it, and go on without if the application raises.
+    Auto,
+    /// Run it, and do not serve without it.
+    On,
+    /// Do not run it.
+    Off,
+}
+
+/// Where a log goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Destination {
+    /// To standard output for the access log, to standard error for the error log.
+    Standard,
+    /// To the end of a file.
+    File(PathBuf),
+}
+
+/// The least severity that is logged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What an operator follows.
+    Info,
+    /// What an operator should look at.
+    Warning,
+    /// What failed.
+    Error,
+    /// What may take the server down.
+    Critical,
+}
+
+impl Config {
+    /// Reads and checks all sources. The current directory must be the one that relative paths
+    /// on the command line mean; modules are imported from it before any other place.
+    pub(crate) fn read(py: Python<'_>, argv: &[OsString]) -> Result<Self, Failure> {
+        let here = env::current_dir()
+            .map_err(|error| Failure::Config(format!("no current directory: {error}")))?;
+        import_from(py, &here)?;
+        let layers = Layers::read(py, argv)?;
+        let settings: Settings = layers
+            .figment
+            .extract()
+            .map_err(|error| Failure::Config(error.to_string()))?;
+        Checked {
+            settings,
+            figment: &layers.figment,
+            warnings: layers.warnings,
+        }
+        .config(&here)
+    }
+
+    /// Goes where `chdir` says and makes that the first place to import modules from.
+    pub(crate) fn enter_directory(&self, py: Python<'_>) -> PyResult<()> {
+        env::set_current_dir(&self.directory)?;
+        import_from(py, &self.directory)
+    }
+}
+
+fn import_from(py: Python<'_>, directory: &Path) -> PyResult<()> {
+    py.import("rgunicorn._config")?
+        .call_method1("enter", (directory.as_os_str(),))?;
+    Ok(())
+}
+
+/// Settings on their way to a [`Config`].
+struct Checked<'a> {
+    settings: Settings,
+    figment: &'a Figment,
+    warnings: Vec<String>,
+}
+
+impl Checked<'_> {
+    fn config(mut self, here: &Path) -> Result<Config, Failure> {
+        self.check_worker_class()?;
+        let settings = &self.settings;
+        Ok(Config {
+            app: self.app()?,
+            bind: self.addresses()?,
+            backlog: self.count("backlog", settings.backlog, 0..=MOST_BACKLOG)?,
+            workers: self.count("workers", settings.workers, 1..=MOST_WORKERS)?,
+            timeout: self.seconds("timeout", settings.timeout)?,
+            graceful_timeout: self.seconds("graceful_timeout", settings.graceful_timeout)?,
+            boot_timeout: self.seconds("boot_timeout", settings.boot_timeout)?,
+            keepalive: self.seconds("keepalive", settings.keepalive)?,
+            limits: Limits {
+                request_line: clamped(settings.limit_request_line, LONGEST_REQUEST_LINE),
+                fields: clamped(settings.limit_request_fields, MOST_FIELDS),
+                field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
+            },
+            lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
+            root_path: settings.root_path.clone(),
+            preload_app: settings.preload_app,
+            directory: self.directory(here)?,
+            pidfile: settings
+                .pidfile
+                .as_ref()
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            access_log: settings
+                .accesslog
+                .as_deref()
+                .filter(|path| !path.is_empty())
+                .map(Destination::from),
+            access_log_format: self.access_log_format()?,
+            error_log: Destination::from(settings.errorlog.as_str()),
+            log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
+            warnings: self.warnings,
+        })
+    }
+
+    fn app(&self) -> Result<String, Failure> {
+        let app = self.settings.wsgi_app.clone().filter(|app| !app.is_empty());
+        app.ok_or_else(|| {
+            Failure::Config(
+                "no application was named: pass MODULE:NAME, as in myapp:app".to_owned(),
+            )
+        })
+    }
+
+    /// This version serves ASGI and nothing else, and gunicorn's default is not that.
+    fn check_worker_class(&mut self) -> Result<(), Failure> {
+        let class = self.settings.worker_class.as_str();
+        let name = class.rsplit('.').next().unwrap_or(class);
+        if class.starts_with("uvicorn") && UVICORN_WORKERS.contains(&name) {
+            self.warnings.push(format!(
+                "worker class {class}: served by rgunicorn's own asgi worker instead"
+            ));
+        } else if !ASGI_WORKERS.contains(&class) {
+            return Err(Failure::Config(format!(
+                "worker class '{class}' is not available in this version: \
+                 pass `--worker-class asgi` for an ASGI application"
+            )));
+        }
+        Ok(())
+    }
+
+    fn addresses(&self) -> Result<Vec<Bind>, Failure> {
+        let parse = |text: &String| {
+            Bind::from_str(text).map_err(|error| self.wrong("bind", text, &error.to_string()))
+        };
+        let addresses = self
+            .settings
+            .bind
+            .iter()
+            .map(parse)
+            .collect::<Result<Vec<_>, _>>()?;
+        if addresses.is_empty() {
+            return Err(self.wrong("bind", "[]", "at least one address"));
+        }
+        Ok(addresses)
+    }
+
+    fn access_log_format(&self) -> Result<String, Failure> {
+        Ok(self.settings.access_log_format.clone())
+    }
+
+    fn directory(&self, here: &Path) -> Result<PathBuf, Failure> {
+        let Some(named) = &self.settings.chdir else {
+            return Ok(here.to_owned());
+        };
+        let directory = here.join(named);
+        if !directory.is_dir() {
+            return Err(self.wrong("chdir", named, "a directory that exists"));
+        }
+        Ok(directory)
+    }
+
+    fn seconds(&self, setting: &str, value: u64) -> Result<Duration, Failure> {
+        let seconds: u32 = self.count(setting, value, 0..=LONGEST)?;
+        Ok(Duration::from_secs(seconds.into()))
+    }
+
+    fn count<T: TryFrom<u64>>(
+        &self,
+        setting: &str,
+        value: u64,
+        allowed: RangeInclusive<u64>,
+    ) -> Result<T, Failure> {
+        let range = format!(
+            "a whole number from {} to {}",
+            allowed.start(),
+            allowed.end()
+        );
+        let checked = T::try_from(value).ok().filter(|_| allowed.contains(&value));
+        checked.ok_or_else(|| self.wrong(setting, &value.to_string(), &range))
+    }
+
+    fn one_of<T: Copy>(
+        &self,
+        setting: &str,
+        value: &str,
+        choices: &[(&str, T)],
+    ) -> Result<T, Failure> {
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(value));
+        let names = || {
+            choices
+                .iter()
+                .map(|(name, _)| *name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (_, choice) =
+            found.ok_or_else(|| self.wrong(setting, value, &format!("one of {}", names())))?;
+        Ok(*choice)
+    }
+
+    fn wrong(&self, setting: &str, value: &str, allowed: &str) -> Failure {
+        let source = self
+            .figment
+            .find_metadata(setting)
+            .map_or("an unknown source", |metadata| &metadata.name);
+        match Spec::named(setting) {
+            Some(spec) => Failure::Value(layers::wrong(spec, value, source, allowed)),
+            None => Failure::Config(format!("{setting} = '{value}': must be {allowed}")),
+        }
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(path: &str) -> Self {
+        match path {
+            "-" => Self::Standard,
+            path => Self::File(PathBuf::from(path)),
+        }
+    }
+}
+
+/// A limit, brought into its range without a complaint, as gunicorn does.
+fn clamped(value: u64, most: usize) -> usize {
+    usize::try_from(value).map_or(most, |value| value.min(most))
+}
+
+const ASGI_WORKERS: [&str; 2] = ["asgi", "gunicorn.workers.gasgi.ASGIWorker"];
+const UVICORN_WORKERS: [&str; 2] = ["UvicornWorker", "UvicornH11Worker"];
+
+const LIFESPANS: [(&str, Lifespan); 3] = [
+    ("auto", Lifespan::Auto),
+    ("on", Lifespan::On),
+    ("off", Lifespan::Off),
+];
+const LOG_LEVELS: [(&str, LogLevel); 5] = [
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("warning", LogLevel::Warning),
+    ("error", LogLevel::Error),
+    ("critical", LogLevel::Critical),
+];
+
+const LONGEST_REQUEST_LINE: usize = 8190;
+const MOST_FIELDS: usize = 32_768;
+const LONGEST_FIELD: usize = 1 << 20;
+const MOST_BACKLOG: u64 = i32::MAX as u64;
+/// What the supervisor can look after.
+const MOST_WORKERS: u64 = 1024;
+/// About 30 years: far enough from what the clock's arithmetic can hold.
+const LONGEST: u64 = 1_000_000_000;

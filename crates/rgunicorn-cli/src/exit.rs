@@ -1,0 +1,16 @@
+//! The exit codes, which are gunicorn's: supervisors and scripts tell failures apart by them.
+
+/// Everything went as asked.
+pub(crate) const OK: u8 = 0;
+/// The configuration is wrong, or an address cannot be bound.
+pub(crate) const CONFIG: u8 = 1;
+/// The command line cannot be read.
+pub(crate) const USAGE: u8 = 2;
+/// A worker died before it could serve: an import or the lifespan startup failed.
+pub(crate) const WORKER_BOOT: u8 = 3;
+/// The module was imported, but it holds no application under that name.
+pub(crate) const APP_LOAD: u8 = 4;
+/// The master itself failed.
+pub(crate) const INTERNAL: u8 = 255;
+/// Ctrl-C came before there was a server to stop.
+pub(crate) const INTERRUPTED: u8 = 130;

@@ -1,0 +1,117 @@
+//! Why the server could not start, and how the user is told: one line, or their own traceback.
+
+use std::error::Error;
+use std::io;
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use rgunicorn_supervisor::SupervisorError;
+
+use crate::exit;
+
+/// What keeps the command from serving.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line cannot be read, or asks for nothing but the help or the version.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// One setting has a value that it cannot have.
+    #[error(transparent)]
+    Value(#[from] WrongValue),
+    /// The user's configuration file raised an error.
+    #[error("failed to run the configuration file {file}")]
+    UserCode {
+        /// The file, as the user named it.
+        file: String,
+        /// The traceback, without our frames.
+        traceback: String,
+    },
+    /// An address cannot be bound, and the log says why.
+    #[error("cannot listen")]
+    Bind,
+    /// The supervisor cannot work.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+    /// The system refused something that never fails.
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// Python failed where it has no reason to, or Ctrl-C was pressed.
+    #[error("{0}")]
+    Python(#[from] PyErr),
+}
+
+/// A setting whose value is not allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} = {value} (from {origin}): must be {allowed}")]
+pub(crate) struct WrongValue {
+    pub(crate) setting: &'static str,
+    pub(crate) value: String,
+    pub(crate) origin: String,
+    pub(crate) allowed: String,
+}
+
+impl Failure {
+    /// Tells the user on standard error; returns the exit code.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the log may not exist yet, or be a file that nobody looks at"
+    )]
+    pub(crate) fn report(&self, py: Python<'_>) -> u8 {
+        match self {
+            Self::Usage(error) => return report_usage(error),
+            Self::Bind => {}
+            Self::Python(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                return exit::INTERRUPTED;
+            }
+            Self::Python(error) => {
+                error.print(py);
+                return exit::INTERNAL;
+            }
+            Self::UserCode { traceback, .. } => eprintln!("{traceback}\n\nError: {self}"),
+            failure => eprintln!("\nError: {}", with_causes(failure)),
+        }
+        exit::CONFIG
+    }
+
+    /// All that is known, for the log.
+    pub(crate) fn in_full(&self, py: Python<'_>) -> String {
+        match self {
+            Self::UserCode { traceback, .. } => format!("{self}\n{traceback}"),
+            Self::Python(error) => traceback_of(py, error),
+            failure => with_causes(failure),
+        }
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// clap words these itself: the help and the version on standard output, errors on standard error.
+fn report_usage(error: &clap::Error) -> u8 {
+    // Nobody is left to be told when standard output or error is closed.
+    let _ = error.print();
+    if error.use_stderr() {
+        exit::USAGE
+    } else {
+        exit::OK
+    }
+}
+
+/// The traceback of an error in the user's code, without the frames of ours that led there.
+pub(crate) fn traceback_of(py: Python<'_>, error: &PyErr) -> String {
+    let rendered = py
+        .import("rgunicorn._traceback")
+        .and_then(|module| module.call_method1("render", (error.value(py),)))
+        .and_then(|text| text.extract::<String>());
+    rendered.unwrap_or_else(|_| error.to_string())
+}

@@ -1,0 +1,184 @@
+//! The master: opens the sockets, forks the workers and looks after them until it is told to stop.
+//!
+//! One thread and no runtime, because it forks. What is decided here is little: when to fork,
+//! retire and kill is for the supervisor, to which this is the host.
+//!
+//! Read next: [`worker`](crate::worker), where every fork ends up.
+
+mod sockets;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process;
+
+use pyo3::prelude::*;
+use rgunicorn_supervisor::Fork;
+use rgunicorn_supervisor::Host;
+use rgunicorn_supervisor::Outcome;
+use rgunicorn_supervisor::Pidfile;
+use rgunicorn_supervisor::Seat;
+use rgunicorn_supervisor::Settings;
+use rgunicorn_supervisor::WorkerNumber;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::load;
+use crate::logging;
+use crate::worker;
+use sockets::Sockets;
+
+/// Serves until the server stops. Returns the exit code of this process, master or worker.
+pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result<u8, Failure> {
+    let started_in = env::current_dir()?;
+    config.enter_directory(py)?;
+    logging::set_up(&config)?;
+    config
+        .warnings
+        .iter()
+        .for_each(|warning| tracing::warn!("{warning}"));
+    let preloaded = match config
+        .preload_app
+        .then(|| load::load_app(py, &config))
+        .transpose()
+    {
+        Ok(app) => app,
+        Err(error) => {
+            error.report();
+            return Ok(error.exit_code());
+        }
+    };
+    tracing::info!("Starting rgunicorn {}", env!("CARGO_PKG_VERSION"));
+    let pidfile = config.pidfile.as_deref().map(Pidfile::create).transpose()?;
+    let sockets = Sockets::bind(py, &config)?;
+    tracing::info!("Listening at: {} ({})", sockets, process::id());
+    tracing::info!("Using worker: asgi");
+    let argv = argv.to_vec();
+    let mut master = Master {
+        py,
+        argv,
+        started_in,
+        config,
+        sockets,
+        pidfile,
+        preloaded,
+        warned_of_threads: false,
+    };
+    match rgunicorn_supervisor::run(master.settings(), &mut master)? {
+        Outcome::Child(seat) => Ok(master.become_worker(seat)),
+        Outcome::Stopped(code) => Ok(code),
+    }
+}
+
+/// What the master holds for its workers to be.
+struct Master<'py> {
+    py: Python<'py>,
+    argv: Vec<OsString>,
+    /// Relative paths on the command line mean this directory, also when it is read again.
+    started_in: PathBuf,
+    config: Config,
+    sockets: Sockets,
+    pidfile: Option<Pidfile>,
+    preloaded: Option<Py<PyAny>>,
+    warned_of_threads: bool,
+}
+
+impl Master<'_> {
+    fn settings(&self) -> Settings {
+        Settings {
+            workers: self.config.workers,
+            timeout: self.config.timeout,
+            graceful_timeout: self.config.graceful_timeout,
+            boot_timeout: self.config.boot_timeout,
+        }
+    }
+
+    /// After the fork, in the child: gives up what is the master's and lives as a worker.
+    fn become_worker(self, seat: Seat) -> u8 {
+        // Dropping it would remove the file.
+        std::mem::forget(self.pidfile);
+        worker::run(
+            self.py,
+            &self.config,
+            self.sockets.into_listeners(),
+            seat,
+            self.preloaded,
+        )
+    }
+
+    /// Takes a configuration into use, as far as a running master can.
+    fn adopt(&mut self, config: Config) -> Result<(), Failure> {
+        config.enter_directory(self.py)?;
+        self.sockets.rebind(self.py, &config)?;
+        logging::set_up(&config)?;
+        config
+            .warnings
+            .iter()
+            .for_each(|warning| tracing::warn!("{warning}"));
+        if config.pidfile != self.config.pidfile {
+            self.pidfile = None;
+            self.pidfile = config.pidfile.as_deref().map(Pidfile::create).transpose()?;
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// Threads do not survive a fork, and locks they hold stay locked in the worker.
+    fn warn_of_threads(&mut self) {
+        let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+        if threads > 1 && !self.warned_of_threads {
+            self.warned_of_threads = true;
+            tracing::warn!(
+                "The application runs {} threads in the master; workers start without them",
+                threads - 1
+            );
+        }
+    }
+}
+
+impl Host for Master<'_> {
+    fn fork(&mut self, _: WorkerNumber) -> io::Result<Fork> {
+        self.warn_of_threads();
+        if self.preloaded.is_some() {
+            // What is loaded now is shared until written to; a collection in a worker would write.
+            self.py.import("gc")?.call_method0("freeze")?;
+        }
+        let pid: i32 = self.py.import("os")?.call_method0("fork")?.extract()?;
+        Ok(if pid == 0 {
+            Fork::Child
+        } else {
+            Fork::Parent(pid)
+        })
+    }
+
+    fn reload(&mut self) -> Option<Settings> {
+        let read = || {
+            env::set_current_dir(&self.started_in)?;
+            Config::read(self.py, &self.argv)
+        };
+        let adopted = read().and_then(|config| self.adopt(config));
+        if let Err(failure) = adopted {
+            tracing::error!(
+                "Reload with the old configuration: {}",
+                failure.in_full(self.py)
+            );
+            if let Err(error) = self.config.enter_directory(self.py) {
+                tracing::error!(
+                    "Cannot go back to '{}': {error}",
+                    self.config.directory.display()
+                );
+            }
+        }
+        Some(self.settings())
+    }
+
+    fn reopen_logs(&mut self) {
+        logging::reopen();
+    }
+
+    fn stopping(&mut self) {
+        self.sockets.close();
+    }
+}

@@ -1,0 +1,198 @@
+//! The one table of settings: name, flags, type, default, meaning.
+//!
+//! Everything that knows the settings is made from it: the struct that the layers are read
+//! into, the command line, the conversion of values, and the pages of the documentation.
+//! Knows neither clap nor Python.
+
+mod table;
+
+pub(crate) use table::NOT_YET;
+pub(crate) use table::SPECS;
+pub(crate) use table::Settings;
+
+/// One setting, as far as it can be said without its Rust type.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    /// The name in configuration files.
+    pub(crate) name: &'static str,
+    /// The flags on the command line; the first long one is the one shown.
+    pub(crate) flags: &'static [&'static str],
+    /// What stands for the value in the help; empty where a flag takes none.
+    pub(crate) meta: &'static str,
+    /// What values it takes.
+    pub(crate) kind: Kind,
+    /// The default, written as on the command line.
+    pub(crate) default: Option<&'static str>,
+    /// The heading it stands under.
+    pub(crate) section: &'static str,
+    /// What it does, in sentences.
+    pub(crate) doc: &'static str,
+}
+
+/// The kinds of values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// A worker class: its short name, its dotted path, or in Python the class itself.
+    Class,
+    /// A whole number of 0 or more.
+    Count,
+    /// One or more texts.
+    List,
+    /// A text, or nothing.
+    OptionalText,
+    /// On or off.
+    Switch,
+    /// A text.
+    Text,
+}
+
+impl Kind {
+    /// What is allowed, to go after "must be".
+    pub(crate) fn allowed(self) -> &'static str {
+        match self {
+            Self::Class => "the name of a worker class",
+            Self::Count => "a whole number of 0 or more",
+            Self::List => "a text or a list of texts",
+            Self::OptionalText => "a text or None",
+            Self::Switch => "True or False",
+            Self::Text => "a text",
+        }
+    }
+}
+
+impl Spec {
+    const EMPTY: Self = Self {
+        name: "",
+        flags: &[],
+        meta: "",
+        kind: Kind::Text,
+        default: None,
+        section: "",
+        doc: "",
+    };
+
+    /// The setting of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SPECS.iter().find(|spec| spec.name == name)
+    }
+
+    /// The flag to name in messages, if there is one.
+    pub(crate) fn flag(&self) -> Option<&'static str> {
+        self.flags
+            .iter()
+            .copied()
+            .max_by_key(|flag| flag.starts_with("--"))
+    }
+}
+
+/// The setting that `name` may be a slip of the pen for.
+pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
+    let known = SPECS
+        .iter()
+        .map(|spec| spec.name)
+        .chain(NOT_YET.iter().copied());
+    let distances = known.map(|setting| (distance(name, setting), setting));
+    let (distance, nearest) = distances.min()?;
+    // Short names of a user's own are close to some setting by chance.
+    let tolerated = if nearest.len() < 8 { 1 } else { 2 };
+    (name.len() > 3 && (1..=tolerated).contains(&distance)).then_some(nearest)
+}
+
+/// How many letters must be inserted, removed, replaced or swapped with the next.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![(0..=right.len()).collect::<Vec<_>>()];
+    for (i, a) in left.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in right.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(a != b);
+            let mut least = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[left.len()][right.len()]
+}
+
+/// The Rust type of each [`Kind`], under the same name.
+mod shape {
+    pub(super) type Class = String;
+    pub(super) type Count = u64;
+    pub(super) type List = Vec<String>;
+    pub(super) type OptionalText = Option<String>;
+    pub(super) type Switch = bool;
+    pub(super) type Text = String;
+}
+
+/// Writes the struct and the specifications that a table describes.
+macro_rules! settings {
+    ($( $section:literal { $(
+        $(#[doc = $doc:literal])+
+        $name:ident: $kind:ident { $($field:ident: $value:expr),* $(,)? }
+    )+ } )+) => {
+        /// The value of every setting, of the right type but not yet checked.
+        #[derive(Clone, Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "where the file is must be known before there is this struct")]
+        pub(crate) struct Settings {
+            $($( $(#[doc = $doc])+ pub(crate) $name: super::shape::$kind, )+)+
+        }
+
+        /// Every setting, in the order of the documentation.
+        #[allow(clippy::needless_update, reason = "most rows leave something out")]
+        pub(crate) const SPECS: &[Spec] = &[$($(
+            Spec {
+                name: stringify!($name),
+                kind: Kind::$kind,
+                section: $section,
+                doc: concat!($($doc),+),
+                $($field: $value,)*
+                ..Spec::EMPTY
+            },
+        )+)+];
+    };
+}
+use settings;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_stands_in_the_table_once() {
+        let mut names: Vec<_> = SPECS
+            .iter()
+            .map(|spec| spec.name)
+            .chain(NOT_YET.iter().copied())
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        assert_eq!(meant_by("wokers"), Some("workers"));
+        assert_eq!(meant_by("bnid"), Some("bind"));
+        assert_eq!(meant_by("gracefull_timeout"), Some("graceful_timeout"));
+    }
+
+    #[test]
+    fn a_variable_of_the_users_own_is_not() {
+        for name in [
+            "json",
+            "host",
+            "cores",
+            "time",
+            "os",
+            "log_file",
+            "max_workers",
+            "bind",
+        ] {
+            assert_eq!(meant_by(name), None, "{name}");
+        }
+    }
+}

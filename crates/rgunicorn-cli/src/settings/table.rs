@@ -1,0 +1,175 @@
+//! The settings table itself. gunicorn's names, flags and defaults, to the letter.
+//!
+//! A default is written as it would be on the command line.
+
+use super::Kind;
+use super::Spec;
+use super::settings;
+
+settings! {
+    "Config File" {
+        /// Configuration file: a path, `file:PATH`, or `python:MODULE`. Without it
+        /// `./gunicorn.conf.py` is read, or else `./rgunicorn.conf.py`, if there is one.
+        config: OptionalText { flags: &["-c", "--config"], meta: "CONFIG" }
+        /// The application, as MODULE[:NAME], when the command line does not name one.
+        wsgi_app: OptionalText {}
+    }
+    "Server Socket" {
+        /// Address to listen on: HOST, HOST:PORT, [IPV6]:PORT, unix:PATH or fd://FD. May be
+        /// given more than once. With $PORT set the default is 0.0.0.0:$PORT.
+        bind: List { flags: &["-b", "--bind"], meta: "ADDRESS", default: Some("127.0.0.1:8000") }
+        /// How many connections may wait to be accepted.
+        backlog: Count { flags: &["--backlog"], meta: "INT", default: Some("2048") }
+    }
+    "Worker Processes" {
+        /// Number of worker processes. The default is taken from $WEB_CONCURRENCY if that is set.
+        workers: Count { flags: &["-w", "--workers"], meta: "INT", default: Some("1") }
+        /// How workers call the application. This version has `asgi`.
+        worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
+        /// Seconds of silence after which a worker is killed and replaced; 0 is never.
+        timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30") }
+        /// Seconds a worker has to finish its requests once it was told to leave.
+        graceful_timeout: Count { flags: &["--graceful-timeout"], meta: "INT", default: Some("30") }
+        /// Seconds a worker has to load the application and get ready; 0 is no limit.
+        boot_timeout: Count { flags: &["--boot-timeout"], meta: "INT", default: Some("0") }
+        /// Seconds to wait for the next request on an idle connection; 0 closes at once.
+        keepalive: Count { flags: &["--keep-alive"], meta: "INT", default: Some("2") }
+        /// Whether to run the application's lifespan: auto, on or off.
+        asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
+    }
+    "Security" {
+        /// Longest request line in bytes; 0 is no limit, and nothing above 8190 counts.
+        limit_request_line: Count { flags: &["--limit-request-line"], meta: "INT", default: Some("4094") }
+        /// Most header fields in one request, at most 32768.
+        limit_request_fields: Count { flags: &["--limit-request-fields"], meta: "INT", default: Some("100") }
+        /// Longest header field in bytes; 0 is no limit.
+        limit_request_field_size: Count { flags: &["--limit-request-field_size"], meta: "INT", default: Some("8190") }
+    }
+    "Server Mechanics" {
+        /// Load the application in the master, before the workers are forked.
+        preload_app: Switch { flags: &["--preload"], default: Some("false") }
+        /// Directory to enter before the application is loaded. [default: where the command was started]
+        chdir: OptionalText { flags: &["--chdir"], meta: "PATH" }
+        /// File to write the master's process id to.
+        pidfile: OptionalText { flags: &["-p", "--pid"], meta: "FILE" }
+        /// Path under which a proxy in front serves the application: `root_path` of the ASGI scope.
+        root_path: Text { flags: &["--root-path"], meta: "STRING", default: Some("") }
+    }
+    "Logging" {
+        /// File to write the access log to; `-` is standard output. Without it there is none.
+        accesslog: OptionalText { flags: &["--access-logfile"], meta: "FILE" }
+        /// Format of an access log line.
+        access_log_format: Text {
+            flags: &["--access-logformat"],
+            meta: "STRING",
+            default: Some(r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#),
+        }
+        /// File to write the error log to; `-` is standard error.
+        errorlog: Text { flags: &["--error-logfile", "--log-file"], meta: "FILE", default: Some("-") }
+        /// Least severity that is logged: debug, info, warning, error or critical.
+        loglevel: Text { flags: &["--log-level"], meta: "LEVEL", default: Some("info") }
+    }
+}
+
+/// gunicorn's settings that this version does not have. Setting one is worth a warning.
+pub(crate) const NOT_YET: &[&str] = &[
+    "asgi_disconnect_grace_period",
+    "asgi_loop",
+    "ca_certs",
+    "capture_output",
+    "casefold_http_method",
+    "cert_reqs",
+    "certfile",
+    "check_config",
+    "child_exit",
+    "ciphers",
+    "control_socket",
+    "control_socket_disable",
+    "control_socket_mode",
+    "daemon",
+    "default_proc_name",
+    "dirty_apps",
+    "dirty_graceful_timeout",
+    "dirty_post_fork",
+    "dirty_threads",
+    "dirty_timeout",
+    "dirty_worker_exit",
+    "dirty_worker_init",
+    "dirty_workers",
+    "disable_redirect_access_to_syslog",
+    "do_handshake_on_connect",
+    "dogstatsd_tags",
+    "enable_backlog_metric",
+    "enable_stdio_inheritance",
+    "forwarded_allow_ips",
+    "forwarder_headers",
+    "group",
+    "header_map",
+    "http2_cleartext",
+    "http2_initial_window_size",
+    "http2_max_concurrent_streams",
+    "http2_max_frame_size",
+    "http2_max_header_list_size",
+    "http_parser",
+    "http_protocols",
+    "initgroups",
+    "keyfile",
+    "logconfig",
+    "logconfig_dict",
+    "logconfig_json",
+    "logger_class",
+    "max_requests",
+    "max_requests_jitter",
+    "nworkers_changed",
+    "on_dirty_starting",
+    "on_exit",
+    "on_reload",
+    "on_starting",
+    "paste",
+    "permit_obsolete_folding",
+    "permit_unconventional_http_method",
+    "permit_unconventional_http_version",
+    "post_fork",
+    "post_request",
+    "post_worker_init",
+    "pre_exec",
+    "pre_fork",
+    "pre_request",
+    "print_config",
+    "proc_name",
+    "protocol",
+    "proxy_allow_ips",
+    "proxy_protocol",
+    "pythonpath",
+    "raw_env",
+    "raw_paste_global_conf",
+    "reload",
+    "reload_engine",
+    "reload_extra_files",
+    "reuse_port",
+    "secure_scheme_headers",
+    "sendfile",
+    "spew",
+    "ssl_context",
+    "ssl_version",
+    "statsd_host",
+    "statsd_prefix",
+    "strip_header_spaces",
+    "suppress_ragged_eofs",
+    "syslog",
+    "syslog_addr",
+    "syslog_facility",
+    "syslog_prefix",
+    "threads",
+    "tmp_upload_dir",
+    "umask",
+    "user",
+    "uwsgi_allow_ips",
+    "websocket_max_message_size",
+    "when_ready",
+    "worker_abort",
+    "worker_connections",
+    "worker_exit",
+    "worker_int",
+    "worker_tmp_dir",
+];

@@ -1,0 +1,114 @@
+//! Values of settings: from text or Python, by the kind that the table gives, to one plain form.
+
+use figment::value::Value;
+use pyo3::prelude::*;
+use pyo3::types::PyInt;
+use pyo3::types::PyString;
+use pyo3::types::PyType;
+
+use crate::settings::Kind;
+use crate::settings::Spec;
+
+/// Reads a value written as on a command line. `None` if it is none of this kind.
+pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
+    Some(match kind {
+        Kind::Count => Value::from(u64::try_from(whole_number(text)?).ok()?),
+        Kind::Switch => Value::from(switch(text)?),
+        Kind::List => Value::from(vec![text.trim().to_owned()]),
+        Kind::Class | Kind::OptionalText | Kind::Text => Value::from(text.trim().to_owned()),
+    })
+}
+
+/// Reads a value that a configuration file holds. `None` if it is none of this kind.
+pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value> {
+    if let Ok(text) = value.cast::<PyString>() {
+        let text = text.extract::<String>().ok()?;
+        return match spec.kind {
+            Kind::List => Some(Value::from(comma_separated(&text))),
+            kind => from_text(kind, &text),
+        };
+    }
+    match spec.kind {
+        // As in gunicorn True is 1 here, and 1 is not True there.
+        Kind::Count if value.is_instance_of::<PyInt>() => {
+            value.extract::<u64>().ok().map(Value::from)
+        }
+        Kind::Switch => value.extract::<bool>().ok().map(Value::from),
+        Kind::List => value.extract::<Vec<String>>().ok().map(Value::from),
+        Kind::OptionalText if value.is_none() => Some(Value::from(figment::value::Empty::None)),
+        Kind::Class => dotted_path(value.cast::<PyType>().ok()?),
+        Kind::Count | Kind::OptionalText | Kind::Text => None,
+    }
+}
+
+/// A whole number as Python's `int(text, 0)` reads it, and with leading zeros as on a command line.
+pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let radix = match digits.get(..2) {
+        Some("0x" | "0X") => 16,
+        Some("0o" | "0O") => 8,
+        Some("0b" | "0B") => 2,
+        _ => 10,
+    };
+    let digits = if radix == 10 {
+        digits
+    } else {
+        digits.get(2..)?
+    };
+    if !digits.starts_with(|first: char| first.is_digit(radix)) {
+        return None;
+    }
+    Some(sign * i64::from_str_radix(&digits.replace('_', ""), radix).ok()?)
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn comma_separated(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+fn dotted_path(class: &Bound<'_, PyType>) -> Option<Value> {
+    let module = class.module().ok()?;
+    let name = class.qualname().ok()?;
+    Some(Value::from(format!("{module}.{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_python_reads_them() {
+        for (text, number) in [
+            ("4", 4),
+            (" 0x10 ", 16),
+            ("1_000", 1000),
+            ("-1", -1),
+            ("010", 10),
+            ("0b11", 3),
+        ] {
+            assert_eq!(whole_number(text), Some(number), "{text}");
+        }
+        for text in ["", "four", "4.0", "0x", "_1", "--1", "4 4", "0x-1"] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_not_negative() {
+        assert_eq!(from_text(Kind::Count, "-1"), None);
+    }
+}
