@@ -1,0 +1,29 @@
+"""Answers with what was asked: the body, the path, or the body's digest."""
+import hashlib
+
+from control import gate, http_only, note, read_body, respond, steerable
+
+
+@http_only
+async def app(scope, receive, send):
+    await respond(send, await read_body(receive))
+
+
+@http_only
+async def path(scope, receive, send):
+    note("called", path=scope["path"])
+    await respond(send, scope["path"].encode())
+
+
+@steerable
+@http_only
+async def digest_after_gate(scope, receive, send):
+    """Reads nothing until the gate opens, then everything."""
+    await gate("read")
+    digest, length = hashlib.sha256(), 0
+    while True:
+        message = await receive()
+        digest.update(message["body"])
+        length += len(message["body"])
+        if not message["more_body"]:
+            return await respond(send, f"{length} {digest.hexdigest()}".encode())

@@ -1,0 +1,133 @@
+"""How a server ends, and how its workers are replaced (A75, B32, B42, B43, B47, B48)."""
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+
+def refuses_connections(s):
+    """Tries until a connection is refused; one that slips in must be ended by the server."""
+    for _ in range(100):
+        try:
+            with s.connect() as client:
+                client.read_until_eof()
+        except ConnectionRefusedError:
+            return True
+        except ConnectionResetError:
+            continue
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM])
+def test_a75_b42_a_request_in_flight_finishes_with_connection_close(server, number):
+    with server("lifespans:upload") as s, s.connect() as busy, s.connect() as idle:
+        idle.post(b"x")
+        assert not idle.read_response().closes
+        busy.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe")
+        s.wait_for_note("begun", count=2)
+        s.kill(number)
+        idle.expect_closed()
+        assert refuses_connections(s)
+        busy.send(b"llo")
+        response = busy.read_response()
+        assert response.status == 200 and response.body == b"hello" and response.complete
+        assert response.closes
+        busy.expect_closed()
+        assert s.wait_for_exit() == 0
+
+
+def test_b42_a_request_already_sent_is_answered(server):
+    """It was in the socket before the signal, so the client cannot know better."""
+    for _ in range(5):
+        with server("echo:app") as s, s.connect() as client:
+            client.post(b"first")
+            assert client.read_response().body == b"first"
+            client.post(b"second")
+            s.kill(signal.SIGTERM)
+            assert client.read_response().body == b"second"
+            client.expect_closed()
+            assert s.wait_for_exit() == 0
+
+
+def test_b42_background_work_finishes_within_the_graceful_timeout(server, tmp_path):
+    with server("sending:background") as s, s.connect() as client, s.connect() as steering:
+        client.get("/work")
+        assert client.read_response().body == b"/work"
+        s.wait_for_note("background begins")
+        # A head without its end keeps this connection busy through the drain.
+        steering.send(b"GET /gate/finish HTTP/1.1\r\nhost: x\r\n")
+        assert s.get("/gate/other").status == 204
+        s.kill(signal.SIGTERM)
+        s.wait_for_line("Handling signal: term")
+        steering.send(b"\r\n")
+        assert steering.read_response().status == 204
+        assert s.wait_for_exit() == 0
+        assert s.notes[-1]["event"] == "background ends"
+
+
+def test_b32_b43_a_request_that_never_ends_is_cut_off_after_the_graceful_timeout(server):
+    with server("lifespans:endless", "--graceful-timeout", "1") as s, s.connect() as client:
+        client.get("/")
+        head = client.read_head()
+        assert head.status == 200 and client.read_chunk() == b"data: 1\n\n"
+        s.wait_for_note("begun")
+        s.kill(signal.SIGTERM)
+        assert client.read_until_eof() == b""
+        assert s.wait_for_exit(timeout=5) == 0
+        assert [note["event"] for note in s.notes] == ["begun", "ended", "lifespan.shutdown"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_a_quick_stop_ends_with_code_0(server, number):
+    with server("lifespans:good") as s:
+        assert s.get().body == b"served"
+        assert s.stop(number) == 0
+
+
+def test_b47_a_killed_worker_is_replaced_and_the_others_go_on(server):
+    with server("lifespans:pid", workers=2) as s:
+        s.wait_for_line("Booting worker", count=2)
+        victim = int(s.get().body)
+        os.kill(victim, signal.SIGKILL)
+        s.wait_for_line(rf"Worker \(pid:{victim}\) was sent SIGKILL")
+        s.wait_for_line("Booting worker", count=3)
+        assert all(int(s.get().body) != victim for _ in range(10))
+
+
+APP = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({{"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]}})
+    await send({{"type": "http.response.body", "body": b"{version}"}})
+"""
+
+
+def test_b48_hup_brings_new_code_without_a_failed_request(server, tmp_path):
+    (tmp_path / "changing.py").write_text(APP.format(version=1))
+    answers, failures, new_code = [], [], threading.Event()
+
+    def ask_until_new(s):
+        while not new_code.is_set() and not failures:
+            try:
+                response = s.get()
+                answers.append(response.body)
+                if response.body == b"2":
+                    new_code.set()
+            except (OSError, AssertionError) as error:
+                failures.append(error)
+
+    with server("changing:app", workers=2, cwd=tmp_path) as s:
+        assert s.get().body == b"1"
+        threads = [threading.Thread(target=ask_until_new, args=(s,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        (tmp_path / "changing.py").write_text(APP.format(version=2))
+        s.kill(signal.SIGHUP)
+        assert new_code.wait(15) or failures
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert set(answers) <= {b"1", b"2"}
+        assert re.search("Handling signal: hup", "\n".join(s.lines))
