@@ -1,0 +1,74 @@
+"""Every program in examples/ starts with the command its docstring shows, and does what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def command_of(example: Path) -> list[str]:
+    """The words of the `rgunicorn ...` line in the docstring."""
+    line = re.search(r"^    rgunicorn (.+)$", example.read_text(), re.M)
+    assert line, f"{example.name} does not show how to start it"
+    return shlex.split(line[1])
+
+
+@pytest.fixture
+def example(server):
+    """Starts examples/NAME.py from the repository's folder, with the flags its docstring shows."""
+
+    def start(name: str):
+        *flags, target = command_of(ROOT / "examples" / f"{name}.py")
+        workers = int(flags[flags.index("-w") + 1]) if "-w" in flags else 1
+        return server(target, workers=workers, cwd=ROOT)
+
+    return start
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_shows_a_command_that_names_it(path):
+    *flags, target = command_of(path)
+    assert flags[:2] == ["-k", "asgi"]
+    assert target == f"examples.{path.stem}:app"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_started_by_a_test(path):
+    assert f'example("{path.stem}")' in Path(__file__).read_text()
+
+
+def test_hello_asgi_answers_every_path_alike(example):
+    with example("hello_asgi") as s:
+        for path in "/", "/any/path":
+            answer = httpx.get(s.url + path)
+            assert (answer.status_code, answer.text) == (200, "Hello from rgunicorn!\n")
+
+
+def test_fastapi_app_validates_and_answers(example):
+    with example("fastapi_app") as s, httpx.Client(base_url=s.url) as client:
+        assert client.get("/items/7?q=tea").json() == {"item": 7, "q": "tea"}
+        assert client.get("/items/seven").status_code == 422
+        assert client.get("/total?amount=3&price=1.5").json() == {"total": 4.5}
+        order = client.post("/orders", json={"item": 7, "amount": 2})
+        assert (order.status_code, order.json()) == (201, {"item": 7, "amount": 2})
+        assert client.post("/orders", json={"item": 7, "amount": 0}).status_code == 422
+
+
+def test_starlette_streaming_sends_events_until_the_client_leaves(example):
+    with example("starlette_streaming") as s:
+        with httpx.stream("GET", s.url + "/ticks?every=0.001") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            events = answer.iter_lines()
+            seen = [line for _, line in zip(range(9), events) if line]
+        assert seen == ["id: 1", "data: tick 1", "id: 2", "data: tick 2", "id: 3", "data: tick 3"]
+
+
+def test_lifespan_shares_its_state_with_every_request_of_a_worker(example):
+    with example("lifespan") as s, httpx.Client(base_url=s.url) as client:
+        answers = [client.get("/").text for _ in range(3)]  # one connection, so one worker
+        assert [re.match(r"request (\d+) of worker", answer)[1] for answer in answers] == ["1", "2", "3"]
