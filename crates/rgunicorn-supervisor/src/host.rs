@@ -12,7 +12,7 @@ use crate::settings::Settings;
 pub trait Host {
     /// Forks. Returns on both sides, as `fork(2)` does; the supervisor's signals are blocked.
     ///
-    /// The child must do no more than it has to before it returns: [`run`](crate::run) unwinds in
+    /// The child must do no more than it has to before it returns: [`run`](crate::run()) unwinds in
     /// it and hands the caller a [`Seat`](crate::Seat).
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The worker pool: a pure state machine, and the thin loop that forks, watches and restarts.
 //!
-//! Knows processes, not HTTP and not Python. The master that calls [`run`] has one thread and
+//! Knows processes, not HTTP and not Python. The master that calls [`run`](run()) has one thread and
 //! never another, because it forks: no runtime, no pool, no logger thread lives here.
 //!
 //! What happens (a signal, a worker's word, a death, the time) becomes an event; `pool` decides

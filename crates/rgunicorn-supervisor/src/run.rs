@@ -42,7 +42,7 @@ const OVERSLEPT: Duration = Duration::from_secs(1);
 /// An upper bound for one sleep that fits every clock and type.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 
-/// How [`run`] came to an end, and in which process.
+/// How [`run`](run()) came to an end, and in which process.
 #[derive(Debug)]
 pub enum Outcome {
     /// This is a new worker process. Nothing of the master's is open here, and the signals have

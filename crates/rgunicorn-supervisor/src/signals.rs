@@ -133,11 +133,16 @@ fn pipe() -> Option<BorrowedFd<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
-    // nextest gives each test its own process, so the handlers disturb nobody.
+    /// One `Signals` at a time, also where a runner puts both tests into one process.
+    static TURN: Mutex<()> = Mutex::new(());
+
     #[test]
     fn signals_are_taken_once_and_in_order() {
+        let _turn = TURN.lock();
         let signals = Signals::install().unwrap();
         for signal in [Signal::SIGHUP, Signal::SIGTTIN, Signal::SIGHUP] {
             nix::sys::signal::raise(signal).unwrap();
@@ -149,6 +154,7 @@ mod tests {
 
     #[test]
     fn a_blocked_signal_arrives_after_the_fork() {
+        let _turn = TURN.lock();
         let signals = Signals::install().unwrap();
         block().unwrap();
         nix::sys::signal::raise(Signal::SIGHUP).unwrap();
