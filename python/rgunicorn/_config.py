@@ -14,6 +14,7 @@ def run_file(path: str) -> dict[str, object]:
     The source is compiled afresh each time: a cached .pyc is told from its source by a time in
     whole seconds, so an edit made right before a reload could be missed.
     """
+    path = os.path.abspath(path)
     module = ModuleType("__config__")
     module.__file__ = path
     sys.modules[module.__name__] = module

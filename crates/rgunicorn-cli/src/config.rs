@@ -128,6 +128,12 @@ impl Checked<'_> {
     fn config(mut self, here: &Path) -> Result<Config, Failure> {
         self.check_worker_class()?;
         let settings = &self.settings;
+        let directory = self.directory(here)?;
+        let absolute = |path: &str| directory.join(path);
+        let destination = |path: &str| match path {
+            "-" => Destination::Standard,
+            path => Destination::File(absolute(path)),
+        };
         Ok(Config {
             app: self.app()?,
             bind: self.addresses()?,
@@ -145,19 +151,20 @@ impl Checked<'_> {
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
-            directory: self.directory(here)?,
+            directory: directory.clone(),
+            // Where the directory changes again later, these files must not.
             pidfile: settings
                 .pidfile
-                .as_ref()
+                .as_deref()
                 .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+                .map(absolute),
             access_log: settings
                 .accesslog
                 .as_deref()
                 .filter(|path| !path.is_empty())
-                .map(Destination::from),
+                .map(destination),
             access_log_format: self.access_log_format()?,
-            error_log: Destination::from(settings.errorlog.as_str()),
+            error_log: destination(&settings.errorlog),
             log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
             warnings: self.warnings,
         })
@@ -200,7 +207,7 @@ impl Checked<'_> {
             .map(parse)
             .collect::<Result<Vec<_>, _>>()?;
         if addresses.is_empty() {
-            return Err(self.wrong("bind", "[]", "at least one address"));
+            return Err(self.wrong("bind", "[]", "must be at least one address"));
         }
         Ok(addresses)
     }
@@ -215,7 +222,7 @@ impl Checked<'_> {
         };
         let directory = here.join(named);
         if !directory.is_dir() {
-            return Err(self.wrong("chdir", named, "a directory that exists"));
+            return Err(self.wrong("chdir", named, "must be a directory that exists"));
         }
         Ok(directory)
     }
@@ -232,7 +239,7 @@ impl Checked<'_> {
         allowed: RangeInclusive<u64>,
     ) -> Result<T, Failure> {
         let range = format!(
-            "a whole number from {} to {}",
+            "must be a whole number from {} to {}",
             allowed.start(),
             allowed.end()
         );
@@ -256,28 +263,19 @@ impl Checked<'_> {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let (_, choice) =
-            found.ok_or_else(|| self.wrong(setting, value, &format!("one of {}", names())))?;
+        let (_, choice) = found
+            .ok_or_else(|| self.wrong(setting, value, &format!("must be one of {}", names())))?;
         Ok(*choice)
     }
 
-    fn wrong(&self, setting: &str, value: &str, allowed: &str) -> Failure {
+    fn wrong(&self, setting: &str, value: &str, problem: &str) -> Failure {
         let source = self
             .figment
             .find_metadata(setting)
             .map_or("an unknown source", |metadata| &metadata.name);
         match Spec::named(setting) {
-            Some(spec) => Failure::Value(layers::wrong(spec, value, source, allowed)),
-            None => Failure::Config(format!("{setting} = '{value}': must be {allowed}")),
-        }
-    }
-}
-
-impl From<&str> for Destination {
-    fn from(path: &str) -> Self {
-        match path {
-            "-" => Self::Standard,
-            path => Self::File(PathBuf::from(path)),
+            Some(spec) => Failure::Value(layers::wrong(spec, value, source, problem)),
+            None => Failure::Config(format!("{setting} = '{value}': {problem}")),
         }
     }
 }

@@ -40,7 +40,7 @@ impl ConfigFile {
                         .repr()
                         .map_or_else(|_| "?".to_owned(), |text| text.to_string()),
                     origin: named.to_owned(),
-                    allowed: spec.kind.allowed().to_owned(),
+                    problem: spec.kind.must_be(),
                 })?;
                 file.values.insert(spec.name.to_owned(), taken);
             }

@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// The command line cannot be read, or asks for nothing but the help or the version.
     #[error(transparent)]
     Usage(#[from] clap::Error),
+    /// The command line in the environment cannot be read.
+    #[error("in GUNICORN_CMD_ARGS: {0}")]
+    UsageInVariable(clap::Error),
     /// The configuration cannot be used.
     #[error("{0}")]
     Config(String),
@@ -45,12 +48,13 @@ pub(crate) enum Failure {
 
 /// A setting whose value is not allowed.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting} = {value} (from {origin}): must be {allowed}")]
+#[error("{setting} = {value} (from {origin}): {problem}")]
 pub(crate) struct WrongValue {
     pub(crate) setting: &'static str,
+    /// As the user may have written it.
     pub(crate) value: String,
     pub(crate) origin: String,
-    pub(crate) allowed: String,
+    pub(crate) problem: String,
 }
 
 impl Failure {
@@ -62,6 +66,10 @@ impl Failure {
     pub(crate) fn report(&self, py: Python<'_>) -> u8 {
         match self {
             Self::Usage(error) => return report_usage(error),
+            Self::UsageInVariable(error) => {
+                eprintln!("in GUNICORN_CMD_ARGS:");
+                return report_usage(error);
+            }
             Self::Bind => {}
             Self::Python(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
                 return exit::INTERRUPTED;
@@ -111,7 +119,7 @@ fn report_usage(error: &clap::Error) -> u8 {
 pub(crate) fn traceback_of(py: Python<'_>, error: &PyErr) -> String {
     let rendered = py
         .import("rgunicorn._traceback")
-        .and_then(|module| module.call_method1("render", (error.value(py),)))
+        .and_then(|module| module.call_method1("render", (error.clone_ref(py).into_value(py),)))
         .and_then(|text| text.extract::<String>());
     rendered.unwrap_or_else(|_| error.to_string())
 }

@@ -40,7 +40,8 @@ impl Layers {
     /// Reads every source. The current directory must be the one the command was started in.
     pub(crate) fn read(py: Python<'_>, argv: &[OsString]) -> Result<Self, Failure> {
         let flags = Given::parse(argv.iter().cloned())?;
-        let more_flags = Given::parse(words_of_the_environment(py)?)?;
+        let more_flags =
+            Given::parse(words_of_the_environment(py)?).map_err(Failure::UsageInVariable)?;
         let named = flags.last("config").or(more_flags.last("config"));
         let file = match named.map(str::to_owned).or_else(default_file) {
             Some(file) => ConfigFile::run(py, &file)?,
@@ -48,7 +49,8 @@ impl Layers {
         };
         let figment = Figment::new()
             .merge(Layer::of_defaults()?)
-            .merge(Layer::of_environment()?)
+            .merge(Layer::of_variable("PORT", "bind", "0.0.0.0:")?)
+            .merge(Layer::of_variable("WEB_CONCURRENCY", "workers", "")?)
             .merge(Layer::new(file.source, file.values))
             .merge(Layer::of_flags(VARIABLE, &more_flags)?)
             .merge(Layer::of_flags(COMMAND_LINE, &flags)?);
@@ -80,24 +82,15 @@ impl Layer {
         Ok(Self::new("the defaults".to_owned(), values))
     }
 
-    fn of_environment() -> Result<Self, Failure> {
+    /// One of the environment's variables that stand for a single setting.
+    fn of_variable(variable: &str, setting: &str, prefix: &str) -> Result<Self, Failure> {
+        let source = format!("${variable}");
         let mut values = Dict::new();
-        let variables = [
-            ("PORT", "bind", "0.0.0.0:"),
-            ("WEB_CONCURRENCY", "workers", ""),
-        ];
-        for (variable, name, prefix) in variables {
-            let text = env::var(variable).unwrap_or_default();
-            if let (false, Some(spec)) = (text.is_empty(), Spec::named(name)) {
-                insert(
-                    &mut values,
-                    spec,
-                    &[format!("{prefix}{text}")],
-                    &format!("${variable}"),
-                )?;
-            }
+        let text = env::var(variable).unwrap_or_default();
+        if let (false, Some(spec)) = (text.is_empty(), Spec::named(setting)) {
+            insert(&mut values, spec, &[format!("{prefix}{text}")], &source)?;
         }
-        Ok(Self::new("$PORT or $WEB_CONCURRENCY".to_owned(), values))
+        Ok(Self::new(source, values))
     }
 
     fn of_flags(source: &str, given: &Given) -> Result<Self, Failure> {
@@ -130,22 +123,23 @@ fn insert(
         [text] => value::from_text(spec.kind, text),
         several => Some(several.to_vec().into()),
     };
-    let value = value.ok_or_else(|| wrong(spec, &texts.join(" "), source, spec.kind.allowed()))?;
+    let value = value.ok_or_else(|| wrong(spec, &texts.join(" "), source, &spec.kind.must_be()))?;
     values.insert(spec.name.to_owned(), value);
     Ok(())
 }
 
 /// Says that a setting has a value it cannot have, and where that was said.
-pub(crate) fn wrong(spec: &Spec, value: &str, source: &str, allowed: &str) -> WrongValue {
-    let origin = match spec.flag() {
-        Some(flag) if [COMMAND_LINE, VARIABLE].contains(&source) => format!("{flag} in {source}"),
+pub(crate) fn wrong(spec: &Spec, value: &str, source: &str, problem: &str) -> WrongValue {
+    let origin = match (spec.flag(), source) {
+        (Some(flag), COMMAND_LINE) => format!("{flag} on {source}"),
+        (Some(flag), VARIABLE) => format!("{flag} in {source}"),
         _ => source.to_owned(),
     };
     WrongValue {
         setting: spec.name,
         value: format!("'{value}'"),
         origin,
-        allowed: allowed.to_owned(),
+        problem: problem.to_owned(),
     }
 }
 

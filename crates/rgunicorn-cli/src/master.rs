@@ -35,10 +35,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     let started_in = env::current_dir()?;
     config.enter_directory(py)?;
     logging::set_up(&config)?;
-    config
-        .warnings
-        .iter()
-        .for_each(|warning| tracing::warn!("{warning}"));
+    warn(&config);
     let preloaded = match config
         .preload_app
         .then(|| load::load_app(py, &config))
@@ -51,7 +48,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
         }
     };
     tracing::info!("Starting rgunicorn {}", env!("CARGO_PKG_VERSION"));
-    let pidfile = config.pidfile.as_deref().map(Pidfile::create).transpose()?;
+    let pidfile = config.pidfile.as_ref().map(Pidfile::create).transpose()?;
     let sockets = Sockets::bind(py, &config)?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
     tracing::info!("Using worker: asgi");
@@ -69,6 +66,13 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     match rgunicorn_supervisor::run(master.settings(), &mut master)? {
         Outcome::Child(seat) => Ok(master.become_worker(seat)),
         Outcome::Stopped(code) => Ok(code),
+    }
+}
+
+/// Says what is odd about a configuration, now that there is a log to say it in.
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
     }
 }
 
@@ -97,8 +101,6 @@ impl Master<'_> {
 
     /// After the fork, in the child: gives up what is the master's and lives as a worker.
     fn become_worker(self, seat: Seat) -> u8 {
-        // Dropping it would remove the file.
-        std::mem::forget(self.pidfile);
         worker::run(
             self.py,
             &self.config,
@@ -108,19 +110,26 @@ impl Master<'_> {
         )
     }
 
-    /// Takes a configuration into use, as far as a running master can.
+    /// Takes a configuration into use, as far as a running master can. What is preloaded stays
+    /// loaded, as in gunicorn: an import cannot be undone.
     fn adopt(&mut self, config: Config) -> Result<(), Failure> {
         config.enter_directory(self.py)?;
-        self.sockets.rebind(self.py, &config)?;
         logging::set_up(&config)?;
-        config
-            .warnings
-            .iter()
-            .for_each(|warning| tracing::warn!("{warning}"));
-        if config.pidfile != self.config.pidfile {
-            self.pidfile = None;
-            self.pidfile = config.pidfile.as_deref().map(Pidfile::create).transpose()?;
+        if let Err(failure) = self.sockets.rebind(self.py, &config) {
+            logging::set_up(&self.config)?;
+            return Err(failure);
         }
+        if config.pidfile != self.config.pidfile {
+            let create = config.pidfile.as_ref().map(Pidfile::create);
+            match create.transpose() {
+                Ok(pidfile) => self.pidfile = pidfile,
+                Err(error) => tracing::error!("{}", Failure::from(error).in_full(self.py)),
+            }
+        }
+        if !config.preload_app {
+            self.preloaded = None;
+        }
+        warn(&config);
         self.config = config;
         Ok(())
     }

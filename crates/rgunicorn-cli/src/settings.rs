@@ -47,16 +47,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What is allowed, to go after "must be".
-    pub(crate) fn allowed(self) -> &'static str {
-        match self {
+    /// What a wrong value should have been.
+    pub(crate) fn must_be(self) -> String {
+        let allowed = match self {
             Self::Class => "the name of a worker class",
             Self::Count => "a whole number of 0 or more",
             Self::List => "a text or a list of texts",
             Self::OptionalText => "a text or None",
             Self::Switch => "True or False",
             Self::Text => "a text",
-        }
+        };
+        format!("must be {allowed}")
     }
 }
 

@@ -14,9 +14,19 @@ pub(crate) fn run(
     seat: Seat,
     preloaded: Option<Py<PyAny>>,
 ) -> u8 {
-    let _ = (listeners, seat);
     match preloaded.map_or_else(|| crate::load::load_app(py, config), Ok) {
-        Ok(_) => crate::exit::OK,
+        Ok(_) => {
+            seat.ready();
+            tracing::info!(
+                "Booting worker with pid: {} ({} sockets)",
+                std::process::id(),
+                listeners.len()
+            );
+            let slept = py
+                .import("time")
+                .and_then(|time| time.call_method1("sleep", (25,)));
+            if slept.is_err() { 0 } else { crate::exit::OK }
+        }
         Err(error) => {
             error.report();
             error.exit_code()

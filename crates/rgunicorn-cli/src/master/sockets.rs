@@ -85,10 +85,11 @@ fn open(py: Python<'_>, bind: &Bind, backlog: u32) -> Result<Listener, Failure> 
     for attempt in 1..=ATTEMPTS {
         match Listener::bind(bind, backlog) {
             Ok(listener) => return Ok(listener),
-            Err(error) if error.is_in_use() => tracing::error!("Connection in use: {bind}"),
             Err(error) => {
-                tracing::error!("connection to {bind} failed: {error}");
-                break;
+                tracing::error!("{error}");
+                if !error.is_in_use() {
+                    return Err(Failure::Bind);
+                }
             }
         }
         if attempt < ATTEMPTS {
@@ -97,7 +98,10 @@ fn open(py: Python<'_>, bind: &Bind, backlog: u32) -> Result<Listener, Failure> 
             py.import("time")?.call_method1("sleep", (1,))?;
         }
     }
-    tracing::error!("Can't connect to {bind}");
+    match bind {
+        Bind::Tcp { host, port } => tracing::error!("Can't connect to ('{host}', {port})"),
+        other => tracing::error!("Can't connect to {other}"),
+    }
     Err(Failure::Bind)
 }
 

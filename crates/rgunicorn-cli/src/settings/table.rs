@@ -38,11 +38,11 @@ settings! {
         asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
     }
     "Security" {
-        /// Longest request line in bytes; 0 is no limit, and nothing above 8190 counts.
+        /// Longest request line in bytes, at most 8190, which is also what 0 means.
         limit_request_line: Count { flags: &["--limit-request-line"], meta: "INT", default: Some("4094") }
-        /// Most header fields in one request, at most 32768.
+        /// Most header fields in one request, at most 32768, which is also what 0 means.
         limit_request_fields: Count { flags: &["--limit-request-fields"], meta: "INT", default: Some("100") }
-        /// Longest header field in bytes; 0 is no limit.
+        /// Longest header field in bytes, at most 1 MiB, which is also what 0 means.
         limit_request_field_size: Count { flags: &["--limit-request-field_size"], meta: "INT", default: Some("8190") }
     }
     "Server Mechanics" {
