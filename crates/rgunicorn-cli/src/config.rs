@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use pyo3::prelude::*;
+use rgunicorn_core::access_log::AccessFormat;
 use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
 
@@ -41,9 +42,11 @@ pub(crate) struct Config {
     /// The current directory, once [`Config::enter_directory`] was called.
     pub(crate) directory: PathBuf,
     pub(crate) pidfile: Option<PathBuf>,
-    pub(crate) access_log: Option<Destination>,
+    /// Where the access log goes; `-` is standard output.
+    pub(crate) access_log: Option<PathBuf>,
     pub(crate) access_log_format: String,
-    pub(crate) error_log: Destination,
+    /// Where the error log goes; `-` is standard error.
+    pub(crate) error_log: PathBuf,
     pub(crate) log_level: LogLevel,
     /// To be logged as soon as there is a log.
     pub(crate) warnings: Vec<String>,
@@ -58,15 +61,6 @@ pub(crate) enum Lifespan {
     On,
     /// Do not run it.
     Off,
-}
-
-/// Where a log goes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Destination {
-    /// To standard output for the access log, to standard error for the error log.
-    Standard,
-    /// To the end of a file.
-    File(PathBuf),
 }
 
 /// The least severity that is logged.
@@ -129,11 +123,16 @@ impl Checked<'_> {
         self.check_worker_class()?;
         let settings = &self.settings;
         let directory = self.directory(here)?;
-        let absolute = |path: &str| directory.join(path);
-        let destination = |path: &str| match path {
-            "-" => Destination::Standard,
-            path => Destination::File(absolute(path)),
+        // Where the directory changes again later, these files must not.
+        let file = |path: &str| {
+            if path == "-" {
+                path.into()
+            } else {
+                directory.join(path)
+            }
         };
+        let named =
+            |path: &Option<String>| path.as_deref().filter(|path| !path.is_empty()).map(file);
         Ok(Config {
             app: self.app()?,
             bind: self.addresses()?,
@@ -152,19 +151,10 @@ impl Checked<'_> {
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
             directory: directory.clone(),
-            // Where the directory changes again later, these files must not.
-            pidfile: settings
-                .pidfile
-                .as_deref()
-                .filter(|path| !path.is_empty())
-                .map(absolute),
-            access_log: settings
-                .accesslog
-                .as_deref()
-                .filter(|path| !path.is_empty())
-                .map(destination),
+            pidfile: named(&settings.pidfile),
+            access_log: named(&settings.accesslog),
             access_log_format: self.access_log_format()?,
-            error_log: destination(&settings.errorlog),
+            error_log: file(&settings.errorlog),
             log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
             warnings: self.warnings,
         })
@@ -213,7 +203,9 @@ impl Checked<'_> {
     }
 
     fn access_log_format(&self) -> Result<String, Failure> {
-        Ok(self.settings.access_log_format.clone())
+        let text = &self.settings.access_log_format;
+        let parsed = AccessFormat::parse(text).map(|_| text.clone());
+        parsed.map_err(|error| self.wrong("access_log_format", text, &error.to_string()))
     }
 
     fn directory(&self, here: &Path) -> Result<PathBuf, Failure> {

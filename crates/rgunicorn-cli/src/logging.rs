@@ -1,4 +1,4 @@
-//! The error log: tracing events, printed in gunicorn's line format.
+//! The error log: tracing events, printed in gunicorn's line format. And who opens the access log.
 //!
 //! One write(2) a line, no thread and no buffer, so that it can be used on both sides of a fork
 //! and processes that share a file do not mix their lines. An event with the field
@@ -10,12 +10,15 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use jiff::Zoned;
+use rgunicorn_core::access_log::AccessFormat;
+use rgunicorn_core::access_log::AccessLog;
 use tracing::Event;
 use tracing::Level;
 use tracing::Metadata;
@@ -32,34 +35,38 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Config;
-use crate::config::Destination;
 use crate::config::LogLevel;
 use crate::failure::Failure;
 
 /// The field that turns an ERROR into a CRITICAL.
 const CRITICAL: &str = "critical";
 
+/// What `errorlog` and `accesslog` call the standard streams.
+const STANDARD: &str = "-";
+
 static LOG: Mutex<Log> = Mutex::new(Log {
     level: LogLevel::Info,
-    destination: Destination::Standard,
     file: None,
 });
 
 /// Where this process logs to. One for the process, because tracing's subscriber is.
 struct Log {
     level: LogLevel,
-    destination: Destination,
-    /// The open file; none is standard error.
-    file: Option<File>,
+    /// Where the file is, and the file; none is standard error.
+    file: Option<(PathBuf, File)>,
 }
 
 /// Starts to log as `config` says, or changes to that.
 pub(crate) fn set_up(config: &Config) -> Result<(), Failure> {
-    let file = open(&config.error_log)
-        .map_err(|error| cannot_open("errorlog", &config.error_log, &error))?;
+    let file = match config.error_log.as_path() {
+        path if path == Path::new(STANDARD) => None,
+        path => Some((
+            path.to_owned(),
+            open(path).map_err(cannot_open("errorlog", path))?,
+        )),
+    };
     *log() = Log {
         level: config.log_level,
-        destination: config.error_log.clone(),
         file,
     };
     let lines = tracing_subscriber::fmt::layer()
@@ -74,36 +81,45 @@ pub(crate) fn set_up(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the log's file anew, after it was moved away. Goes on with the old one if that fails.
+/// Opens the error log's file anew, after it was moved away. Goes on with the old one if that fails.
 pub(crate) fn reopen() {
-    let destination = log().destination.clone();
-    match open(&destination) {
-        Ok(file) => log().file = file,
-        Err(error) => tracing::error!("{}", cannot_open("errorlog", &destination, &error)),
-    }
-}
-
-/// Logs the access log's format and file errors in the words used for the error log.
-pub(crate) fn cannot_open(setting: &str, destination: &Destination, error: &io::Error) -> Failure {
-    let path = match destination {
-        Destination::Standard => Path::new("-"),
-        Destination::File(path) => path,
+    let mut log = log();
+    let Some((path, file)) = &mut log.file else {
+        return;
     };
-    Failure::Config(format!(
-        "{setting} = '{}': cannot open the file: {error}",
-        path.display()
-    ))
+    match open(path) {
+        Ok(new) => *file = new,
+        Err(error) => {
+            let failure = cannot_open("errorlog", path)(error);
+            drop(log);
+            tracing::error!("{failure}");
+        }
+    }
 }
 
-fn open(destination: &Destination) -> io::Result<Option<File>> {
-    match destination {
-        Destination::Standard => Ok(None),
-        Destination::File(path) => OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map(Some),
+/// Opens the access log, if there is to be one. Every worker has its own.
+pub(crate) fn open_access_log(config: &Config) -> Result<Option<AccessLog>, Failure> {
+    let Some(path) = &config.access_log else {
+        return Ok(None);
+    };
+    let format = AccessFormat::parse(&config.access_log_format)
+        .map_err(|error| Failure::Config(error.to_string()))?;
+    AccessLog::open(path, format)
+        .map(Some)
+        .map_err(cannot_open("accesslog", path))
+}
+
+fn cannot_open(setting: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    move |error| {
+        Failure::Config(format!(
+            "{setting} = '{}': cannot open the file: {error}",
+            path.display()
+        ))
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
 }
 
 fn log() -> MutexGuard<'static, Log> {
@@ -133,7 +149,7 @@ struct Line;
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match &log().file {
-            Some(file) => (&mut &*file).write(line),
+            Some((_, file)) => (&mut &*file).write(line),
             None => io::stderr().write(line),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     let started_in = env::current_dir()?;
     config.enter_directory(py)?;
     logging::set_up(&config)?;
+    // Better found out now than by every worker.
+    logging::open_access_log(&config)?;
     warn(&config);
     let preloaded = match config
         .preload_app
@@ -114,6 +116,7 @@ impl Master<'_> {
     /// loaded, as in gunicorn: an import cannot be undone.
     fn adopt(&mut self, config: Config) -> Result<(), Failure> {
         config.enter_directory(self.py)?;
+        logging::open_access_log(&config)?;
         logging::set_up(&config)?;
         if let Err(failure) = self.sockets.rebind(self.py, &config) {
             logging::set_up(&self.config)?;

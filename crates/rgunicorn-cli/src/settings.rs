@@ -196,4 +196,25 @@ mod tests {
             assert_eq!(meant_by(name), None, "{name}");
         }
     }
+
+    #[test]
+    fn the_example_configuration_holds_every_default() {
+        let example = include_str!("../../../config/gunicorn.conf.py");
+        for spec in SPECS
+            .iter()
+            .filter(|spec| !["config", "wsgi_app"].contains(&spec.name))
+        {
+            let start = format!("\n{} = ", spec.name);
+            let (_, rest) = example
+                .split_once(&start)
+                .unwrap_or_else(|| panic!("{} is missing", spec.name));
+            let value = rest.lines().next().unwrap();
+            let default = match (spec.name, spec.default) {
+                ("worker_class", _) => "asgi",
+                (_, Some("false")) => "False",
+                (_, default) => default.unwrap_or("None"),
+            };
+            assert!(value.contains(default), "{}: {value}", spec.name);
+        }
+    }
 }

@@ -5,8 +5,10 @@ use rgunicorn_core::listen::Listener;
 use rgunicorn_supervisor::Seat;
 
 use crate::config::Config;
+use crate::exit;
+use crate::load;
 
-/// Placeholder.
+/// Loads the application and says that the worker is ready. Serves nothing yet.
 pub(crate) fn run(
     py: Python<'_>,
     config: &Config,
@@ -14,18 +16,11 @@ pub(crate) fn run(
     seat: Seat,
     preloaded: Option<Py<PyAny>>,
 ) -> u8 {
-    match preloaded.map_or_else(|| crate::load::load_app(py, config), Ok) {
+    match preloaded.map_or_else(|| load::load_app(py, config), Ok) {
         Ok(_) => {
             seat.ready();
-            tracing::info!(
-                "Booting worker with pid: {} ({} sockets)",
-                std::process::id(),
-                listeners.len()
-            );
-            let slept = py
-                .import("time")
-                .and_then(|time| time.call_method1("sleep", (25,)));
-            if slept.is_err() { 0 } else { crate::exit::OK }
+            drop(listeners);
+            exit::OK
         }
         Err(error) => {
             error.report();

@@ -2,6 +2,8 @@
 //!
 //! A default is written as it would be on the command line.
 
+use rgunicorn_core::access_log::DEFAULT_FORMAT;
+
 use super::Kind;
 use super::Spec;
 use super::settings;
@@ -62,7 +64,7 @@ settings! {
         access_log_format: Text {
             flags: &["--access-logformat"],
             meta: "STRING",
-            default: Some(r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#),
+            default: Some(DEFAULT_FORMAT),
         }
         /// File to write the error log to; `-` is standard error.
         errorlog: Text { flags: &["--error-logfile", "--log-file"], meta: "FILE", default: Some("-") }
