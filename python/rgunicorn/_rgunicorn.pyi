@@ -1,11 +1,10 @@
 """The extension module: the whole server behind one function."""
 
 from collections.abc import Sequence
-from os import PathLike
 
 __version__: str
 
-def main(argv: Sequence[str | PathLike[str]]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the command line `argv`, whose first item is the program's name, and return the exit code.
 
     Returns once in the master, when the server has stopped, and once in every forked worker,
