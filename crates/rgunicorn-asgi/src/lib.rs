@@ -1,1 +1,17 @@
 //! ASGI 3: scope, receive, send and lifespan over the core's exchanges.
+//!
+//! One request, file by file: [`app`] is called with a parsed request,
+//! [`scope`] turns it into a dict, the application runs, and what it sends and
+//! receives goes through [`callables`] and [`message`]. When its task ends,
+//! [`outcome`] decides what that means for the exchange.
+
+pub mod app;
+pub mod outcome;
+mod callables;
+mod waiting;
+pub mod lifespan;
+mod scope;
+mod message;
+pub mod names;
+pub mod settings;
+pub mod error;

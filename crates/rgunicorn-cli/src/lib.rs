@@ -26,6 +26,12 @@ mod _rgunicorn {
     use std::ffi::OsString;
 
     use pyo3::prelude::*;
+    #[pymodule_export]
+    use rgunicorn_asgi::error::ClientDisconnected;
+    #[pymodule_export]
+    use rgunicorn_eventloop::loop_base::LoopBase;
+    #[pymodule_export]
+    use rgunicorn_eventloop::loop_base::mark_scheduled;
 
     /// Runs a command line and returns the exit code of the process, master or worker.
     #[pyfunction]

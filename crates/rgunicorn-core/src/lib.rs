@@ -1,1 +1,31 @@
-//! HTTP for a Python application server: sockets, parsing, exchanges, limits, drain. Knows no Python.
+//! HTTP for a Python application server, without any Python in it.
+//!
+//! The story of one request: [`accept`] takes a socket and gives it a
+//! [`connection`]; the worker's one [`turn`] loop reads every ready connection,
+//! lets each parse what it has ([`parser`]) and call the application through
+//! the one seam, [`app::App`]; the answer collects in an [`exchange`], and the
+//! same turn writes it out. Nothing here is `Send`: a worker is one thread.
+//!
+//! Modules are listed in reading order, and each imports only those below it.
+#![forbid(unsafe_code)]
+
+pub mod server;
+mod accept;
+mod turn;
+mod connection;
+mod input;
+mod encode;
+mod state;
+pub mod app;
+pub mod request;
+pub mod exchange;
+pub mod access_log;
+pub mod response;
+mod stream;
+mod outgoing;
+mod ready;
+mod clock;
+pub mod parser;
+pub mod listen;
+pub mod settings;
+pub mod error;

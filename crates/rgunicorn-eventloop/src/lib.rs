@@ -1,1 +1,18 @@
 //! asyncio on the worker's tokio runtime; the only crate that knows both.
+//!
+//! The worker's thread runs one asyncio loop. Whenever that loop would sleep
+//! in `select()`, it takes a turn of the tokio runtime instead
+//! ([`reactor`]): sockets are served there, and application code started from
+//! there ([`task`]) runs until its first real wait without any event-loop turn.
+//! The interpreter is held for the whole turn and released only while the
+//! thread sleeps ([`park`]).
+
+pub mod reactor;
+pub mod task;
+pub mod awaitable;
+pub mod loop_base;
+pub mod confined;
+mod alarm;
+mod watch;
+mod schedule;
+mod park;

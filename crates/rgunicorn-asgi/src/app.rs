@@ -1,0 +1,101 @@
+//! The ASGI application as the core calls it.
+
+use std::rc::Rc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::types::PySet;
+use rgunicorn_core::app::App;
+use rgunicorn_core::exchange::Responder;
+use rgunicorn_core::request::Request;
+use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::reactor::escape;
+use rgunicorn_eventloop::task::TaskStarter;
+use rgunicorn_eventloop::task::ends_process;
+
+use crate::callables::Call;
+use crate::callables::CallContext;
+use crate::callables::Http;
+use crate::outcome;
+use crate::outcome::Finished;
+use crate::scope::Scopes;
+use crate::settings::Settings;
+
+/// An ASGI 3 application on this worker's event loop.
+pub struct AsgiApp {
+    app: Py<PyAny>,
+    scopes: Scopes,
+    starter: TaskStarter,
+    context: Rc<CallContext>,
+    tasks: Py<PySet>,
+}
+
+impl AsgiApp {
+    /// `context` is what every request's `contextvars` context is copied from;
+    /// `state` is what the lifespan's startup left for requests.
+    ///
+    /// # Errors
+    /// When asyncio cannot be imported.
+    pub fn new(
+        app: &Bound<'_, PyAny>,
+        event_loop: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+        settings: &Settings,
+        state: Option<Py<PyDict>>,
+    ) -> PyResult<Self> {
+        let py = app.py();
+        Ok(Self {
+            app: app.clone().unbind(),
+            scopes: Scopes::new(py, settings, state)?,
+            starter: TaskStarter::new(event_loop, context)?,
+            context: Rc::new(CallContext {
+                event_loop: event_loop.clone().unbind(),
+                done: Py::new(py, Done)?.into_any(),
+            }),
+            tasks: PySet::empty(py)?.unbind(),
+        })
+    }
+
+    /// The tasks that still run, those included whose response is complete.
+    pub fn tasks<'py>(&self, py: Python<'py>) -> &Bound<'py, PySet> {
+        self.tasks.bind(py)
+    }
+
+    fn start(&self, py: Python<'_>, request: &Request<'_>, call: &Rc<Call>) -> PyResult<()> {
+        let scope = self.scopes.build(py, request)?;
+        let callables = Bound::new(py, Http::new(Rc::clone(call)))?;
+        let receive = callables.getattr(intern!(py, "receive"))?;
+        let send = callables.getattr(intern!(py, "send"))?;
+        let coroutine = self.app.bind(py).call1((scope, receive, send))?;
+        let task = self.starter.start(coroutine)?;
+        if task.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return outcome::settle(call, &task);
+        }
+        self.tasks.bind(py).add(&task)?;
+        let finished = Finished::new(Rc::clone(call), self.tasks.clone_ref(py));
+        task.call_method1(intern!(py, "add_done_callback"), (finished,))?;
+        Ok(())
+    }
+}
+
+impl App for AsgiApp {
+    fn call(&self, request: Request<'_>, responder: Responder) {
+        Python::attach(|py| {
+            let call = Rc::new(Call {
+                responder,
+                context: Rc::clone(&self.context),
+            });
+            let Err(error) = self.start(py, &request, &call) else {
+                return;
+            };
+            call.responder.end_connection();
+            call.responder.abort();
+            if ends_process(py, &error) {
+                escape(py, error);
+            } else {
+                outcome::log_exception(py, &error);
+            }
+        });
+    }
+}

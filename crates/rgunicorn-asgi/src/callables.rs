@@ -1,0 +1,90 @@
+//! `receive` and `send`, as the application sees them.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rgunicorn_core::exchange::Flow;
+use rgunicorn_core::exchange::Received;
+use rgunicorn_core::exchange::Responder;
+use rgunicorn_eventloop::awaitable::DoneWith;
+use rgunicorn_eventloop::confined::Confined;
+
+use crate::error::refused;
+use crate::message;
+use crate::message::Kind;
+use crate::waiting::Wait;
+use crate::waiting::WaitFor;
+
+/// What one call of the application shares.
+pub(crate) struct Call {
+    pub(crate) responder: Responder,
+    pub(crate) context: Rc<CallContext>,
+}
+
+/// What all calls share.
+pub(crate) struct CallContext {
+    pub(crate) event_loop: Py<PyAny>,
+    pub(crate) done: Py<PyAny>,
+}
+
+/// Carries `receive` and `send` as its methods.
+#[pyclass(frozen, freelist = 64, module = "rgunicorn._rgunicorn")]
+pub(crate) struct Http {
+    call: Confined<Rc<Call>>,
+}
+
+impl Http {
+    pub(crate) fn new(call: Rc<Call>) -> Self {
+        Self {
+            call: Confined::new(call),
+        }
+    }
+}
+
+#[pymethods]
+impl Http {
+    /// ASGI's `receive`: an awaitable of the next event.
+    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let call = self.call.get()?;
+        match receive(py, call)? {
+            Some(event) => DoneWith::of(event),
+            None => Wait::begin_wait(py, Rc::clone(call), WaitFor::Event),
+        }
+    }
+
+    /// ASGI's `send`: an awaitable that is done when more may be sent.
+    fn send<'py>(&self, py: Python<'py>, event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let call = self.call.get()?;
+        match send(&call.responder, event)? {
+            Flow::Ready => Ok(call.context.done.bind(py).clone()),
+            Flow::Full => Wait::begin_wait(py, Rc::clone(call), WaitFor::Room),
+        }
+    }
+}
+
+/// The next event, if it is there.
+pub(crate) fn receive<'py>(py: Python<'py>, call: &Call) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match call.responder.receive(|data| PyBytes::new(py, data)) {
+        Received::Body(data, part) => message::request(py, data, part).map(Some),
+        Received::Disconnected => message::disconnect(py).map(Some),
+        Received::Pending => Ok(None),
+    }
+}
+
+fn send(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {
+    match message::kind(event)? {
+        Kind::Start => {
+            let head = message::start(event)?;
+            responder
+                .start(head)
+                .map_err(|error| refused(error, Kind::Start.name()))?;
+            Ok(Flow::Ready)
+        }
+        Kind::Body => message::body(event, |chunk, part| {
+            responder
+                .body(chunk, part)
+                .map_err(|error| refused(error, Kind::Body.name()))
+        }),
+    }
+}

@@ -1,0 +1,92 @@
+//! What the end of the application's task means for its exchange.
+
+use std::rc::Rc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PySet;
+use rgunicorn_eventloop::confined::Confined;
+
+use crate::callables::Call;
+use crate::error::is_disconnect;
+
+/// Looks at a finished task: logs what the application did wrong, and ends the
+/// exchange if it did not.
+pub(crate) fn settle(call: &Call, task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    let responder = &call.responder;
+    if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+        responder.abort();
+        return Ok(());
+    }
+    match task.call_method0(intern!(py, "result")) {
+        Err(error) => {
+            responder.end_connection();
+            responder.abort();
+            log_exception(py, &error);
+        }
+        Ok(value) if !value.is_none() => {
+            responder.end_connection();
+            tracing::error!("ASGI callable should return None, but returned '{value}'.");
+            responder.abort();
+        }
+        Ok(_) if responder.is_complete() || responder.is_disconnected() => {}
+        Ok(_) if responder.is_started() => {
+            tracing::error!("ASGI callable returned without completing response.");
+            responder.abort();
+        }
+        Ok(_) => {
+            tracing::error!("ASGI callable returned without starting response.");
+            responder.abort();
+        }
+    }
+    Ok(())
+}
+
+/// Logs an exception that left the application, unless it is the
+/// application's way of saying that the client left.
+pub(crate) fn log_exception(py: Python<'_>, error: &PyErr) {
+    if is_disconnect(py, error) {
+        tracing::debug!("Client disconnected before its response was complete.");
+        return;
+    }
+    tracing::error!("Exception in ASGI application\n{}", traceback(py, error));
+}
+
+/// The exception as Python prints it.
+pub fn traceback(py: Python<'_>, error: &PyErr) -> String {
+    let format = || -> PyResult<String> {
+        let lines = py.import("traceback")?.call_method1(
+            "format_exception",
+            (error.get_type(py), error.value(py), error.traceback(py)),
+        )?;
+        let text: Vec<String> = lines.extract()?;
+        Ok(text.concat().trim_end().to_owned())
+    };
+    format().unwrap_or_else(|_| error.to_string())
+}
+
+/// The done-callback of a task that had to wait.
+#[pyclass(frozen, module = "rgunicorn._rgunicorn")]
+pub(crate) struct Finished {
+    call: Confined<Rc<Call>>,
+    /// Tasks that run; asyncio itself holds them only weakly.
+    tasks: Py<PySet>,
+}
+
+impl Finished {
+    pub(crate) fn new(call: Rc<Call>, tasks: Py<PySet>) -> Self {
+        Self {
+            call: Confined::new(call),
+            tasks,
+        }
+    }
+}
+
+#[pymethods]
+impl Finished {
+    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.tasks.bind(task.py()).discard(task)?;
+        settle(self.call.get()?, task)
+    }
+}

@@ -1,0 +1,188 @@
+//! A request as ASGI's `scope` dict.
+//!
+//! What does not change between requests is copied from a template: one for
+//! the application, completed once for each connection.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3::types::PyDict;
+use pyo3::types::PyList;
+use pyo3::types::PyString;
+use pyo3::types::PyTuple;
+use rgunicorn_core::parser::Head;
+use rgunicorn_core::parser::Version;
+use rgunicorn_core::parser::percent_decode;
+use rgunicorn_core::request::Peer;
+use rgunicorn_core::request::Request;
+use rgunicorn_core::request::Scheme;
+use rgunicorn_core::request::ServerAddress;
+
+use crate::names;
+use crate::names::NameCache;
+use crate::settings::Settings;
+
+/// ASGI's version, and the version of its HTTP specification that is kept to.
+/// 2.4 made `send()` raise once the client left.
+const ASGI_VERSION: &str = "3.0";
+const HTTP_SPEC_VERSION: &str = "2.5";
+
+/// Makes scopes for one application.
+pub(crate) struct Scopes {
+    template: Py<PyDict>,
+    asgi: Py<PyDict>,
+    state: Option<Py<PyDict>>,
+    root_path: String,
+    names: NameCache,
+}
+
+impl Scopes {
+    /// `state` is what lifespan startup filled; each request gets its own
+    /// shallow copy.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn new(
+        py: Python<'_>,
+        settings: &Settings,
+        state: Option<Py<PyDict>>,
+    ) -> PyResult<Self> {
+        let asgi = PyDict::new(py);
+        asgi.set_item("version", ASGI_VERSION)?;
+        asgi.set_item("spec_version", HTTP_SPEC_VERSION)?;
+        let template = PyDict::new(py);
+        template.set_item(intern!(py, "type"), intern!(py, "http"))?;
+        for key in [
+            "asgi",
+            "http_version",
+            "server",
+            "client",
+            "scheme",
+            "method",
+        ] {
+            template.set_item(PyString::intern(py, key), py.None())?;
+        }
+        template.set_item(intern!(py, "root_path"), &settings.root_path)?;
+        for key in ["path", "raw_path", "query_string", "headers"] {
+            template.set_item(PyString::intern(py, key), py.None())?;
+        }
+        if state.is_some() {
+            template.set_item(intern!(py, "state"), py.None())?;
+        }
+        let root_path = settings.root_path.clone();
+        let (template, asgi) = (template.unbind(), asgi.unbind());
+        Ok(Self {
+            template,
+            asgi,
+            state,
+            root_path,
+            names: NameCache::new(),
+        })
+    }
+
+    /// The scope of one request.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn build<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Request<'_>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let head = request.head;
+        let scope = self.of_connection(py, request.peer)?.copy()?;
+        // Fresh for each request: applications change it.
+        scope.set_item(intern!(py, "asgi"), self.asgi.bind(py).copy()?)?;
+        scope.set_item(
+            intern!(py, "http_version"),
+            http_version(py, head.version()),
+        )?;
+        scope.set_item(intern!(py, "method"), names::method(py, head.method()))?;
+        self.set_path(&scope, head.path())?;
+        scope.set_item(
+            intern!(py, "query_string"),
+            PyBytes::new(py, head.query().as_bytes()),
+        )?;
+        scope.set_item(intern!(py, "headers"), self.headers(py, head)?)?;
+        if let Some(state) = &self.state {
+            scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
+        }
+        Ok(scope)
+    }
+
+    /// The template with both ends of the connection, made once for each.
+    fn of_connection<'py>(&self, py: Python<'py>, peer: &Peer) -> PyResult<Bound<'py, PyDict>> {
+        if let Some(cached) = peer
+            .cache
+            .get()
+            .and_then(|cache| cache.downcast_ref::<Py<PyDict>>())
+        {
+            return Ok(cached.bind(py).clone());
+        }
+        let template = self.template.bind(py).copy()?;
+        template.set_item(intern!(py, "scheme"), scheme(py, peer.scheme))?;
+        template.set_item(intern!(py, "server"), server(py, &peer.server)?)?;
+        let client = peer
+            .client
+            .map(|address| (peer.client_text(), address.port()));
+        template.set_item(intern!(py, "client"), client)?;
+        let _ = peer.cache.set(Box::new(template.clone().unbind()));
+        Ok(template)
+    }
+
+    /// `path` and `raw_path` begin with `root_path`, which a proxy may or may
+    /// not have stripped.
+    fn set_path(&self, scope: &Bound<'_, PyDict>, path: &str) -> PyResult<()> {
+        let py = scope.py();
+        let root = self.root_path.as_str();
+        if root.is_empty() || path.starts_with(root) {
+            scope.set_item(intern!(py, "path"), decoded(py, path))?;
+            return scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()));
+        }
+        let whole = format!("{root}{path}");
+        scope.set_item(intern!(py, "path"), decoded(py, &whole))?;
+        scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, whole.as_bytes()))
+    }
+
+    fn headers<'py>(&self, py: Python<'py>, head: &Head) -> PyResult<Bound<'py, PyList>> {
+        let pairs = head
+            .fields()
+            .map(|(name, value)| (self.names.get(py, name), PyBytes::new(py, value)));
+        PyList::new(py, pairs)
+    }
+}
+
+/// Percent- and UTF-8-decoded once; what is not UTF-8 becomes U+FFFD, as
+/// `urllib.parse.unquote` does.
+fn decoded<'py>(py: Python<'py>, path: &str) -> Bound<'py, PyString> {
+    if !path.contains('%') {
+        return PyString::new(py, path);
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    percent_decode(path, &mut bytes);
+    PyString::new(py, &String::from_utf8_lossy(&bytes))
+}
+
+fn http_version(py: Python<'_>, version: Version) -> &Bound<'_, PyString> {
+    match version {
+        Version::Http10 => intern!(py, "1.0"),
+        Version::Http11 => intern!(py, "1.1"),
+    }
+}
+
+fn scheme(py: Python<'_>, scheme: Scheme) -> &Bound<'_, PyString> {
+    match scheme {
+        Scheme::Http => intern!(py, "http"),
+        Scheme::Https => intern!(py, "https"),
+    }
+}
+
+/// `(host, port)`, or `(path, None)` for a unix socket.
+fn server<'py>(py: Python<'py>, server: &ServerAddress) -> PyResult<Bound<'py, PyTuple>> {
+    match server {
+        ServerAddress::Tcp(address) => {
+            (address.ip().to_canonical().to_string(), address.port()).into_pyobject(py)
+        }
+        ServerAddress::Unix(path) => (path.to_string_lossy(), py.None()).into_pyobject(py),
+    }
+}

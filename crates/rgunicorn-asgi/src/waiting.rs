@@ -1,0 +1,169 @@
+//! The awaitable of a `receive` or `send` that has to wait.
+//!
+//! It takes its event only when its task runs again, so that a wait which is
+//! cancelled in between loses nothing. The waiting itself is an asyncio future.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::PyStopIteration;
+use pyo3::intern;
+use pyo3::prelude::*;
+use rgunicorn_core::exchange::Interest;
+use rgunicorn_eventloop::confined::Confined;
+
+use crate::callables::Call;
+use crate::callables::receive;
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WaitFor {
+    /// The next event for `receive`.
+    Event,
+    /// The client to read, so that `send` may go on.
+    Room,
+}
+
+/// A coroutine-like object: `await` it, or give it to `asyncio.create_task`.
+#[pyclass(frozen, module = "rgunicorn._rgunicorn")]
+pub(crate) struct Wait {
+    inner: Confined<Inner>,
+}
+
+struct Inner {
+    call: Rc<Call>,
+    wanted: WaitFor,
+    /// The iterator of the future that is being awaited.
+    future: RefCell<Option<Py<PyAny>>>,
+    /// Dead as soon as nobody holds this wait any more.
+    interest: Rc<Interest>,
+}
+
+impl Wait {
+    pub(crate) fn begin_wait(
+        py: Python<'_>,
+        call: Rc<Call>,
+        wanted: WaitFor,
+    ) -> PyResult<Bound<'_, PyAny>> {
+        let inner = Inner {
+            call,
+            wanted,
+            future: RefCell::new(None),
+            interest: Rc::default(),
+        };
+        Ok(Bound::new(
+            py,
+            Self {
+                inner: Confined::new(inner),
+            },
+        )?
+        .into_any())
+    }
+}
+
+#[pymethods]
+impl Wait {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.inner.get()?.step(py)
+    }
+
+    fn send<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.inner.get()?.step(value.py())
+    }
+
+    /// Raises the exception where the wait stands: it waits no more.
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        kind: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = traceback;
+        let error = match value {
+            Some(value) if kind.is_callable() && !value.is_none() => {
+                if value.is_instance(&kind).unwrap_or(false) {
+                    Ok(value)
+                } else {
+                    kind.call1((value,))
+                }
+            }
+            _ if kind.is_callable() => kind.call0(),
+            _ => Ok(kind),
+        };
+        Err(PyErr::from_value(error?))
+    }
+
+    fn close(&self) -> PyResult<()> {
+        self.inner.get()?.future.take();
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Runs until the next wait, which it returns, or to the end, which is
+    /// raised as `StopIteration`.
+    fn step<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let waiting = self.future.take();
+        if let Some(future) = &waiting {
+            // Raises StopIteration when its result is there; that only says
+            // that it is worth looking again.
+            match future.bind(py).call_method0(intern!(py, "__next__")) {
+                Ok(_) => return Err(PyRuntimeError::new_err("await wasn't used with future")),
+                Err(error) if error.is_instance_of::<PyStopIteration>(py) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match self.wanted {
+            WaitFor::Event => {
+                if let Some(event) = receive(py, &self.call)? {
+                    return Err(PyStopIteration::new_err((event.unbind(),)));
+                }
+            }
+            WaitFor::Room if waiting.is_some() => return Err(PyStopIteration::new_err(())),
+            WaitFor::Room => {}
+        }
+        self.begin(py)
+    }
+
+    fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let event_loop = self.call.context.event_loop.bind(py);
+        let future = event_loop.call_method0(intern!(py, "create_future"))?;
+        let waiter = waiter(future.clone().unbind());
+        match self.wanted {
+            WaitFor::Event => self.call.responder.when_readable(&self.interest, waiter),
+            WaitFor::Room => self.call.responder.when_writable(&self.interest, waiter),
+        }
+        let iterator = future.call_method0(intern!(py, "__await__"))?;
+        let yielded = iterator.call_method0(intern!(py, "__next__"))?;
+        self.future.replace(Some(iterator.unbind()));
+        Ok(yielded)
+    }
+}
+
+/// Completes `future`, unless whoever waited was cancelled.
+fn waiter(future: Py<PyAny>) -> Box<dyn FnOnce()> {
+    Box::new(move || {
+        Python::attach(|py| {
+            let future = future.bind(py);
+            let complete = || -> PyResult<()> {
+                if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+                    future.call_method1(intern!(py, "set_result"), (py.None(),))?;
+                }
+                Ok(())
+            };
+            if let Err(error) = complete() {
+                error.write_unraisable(py, Some(future));
+            }
+        });
+    })
+}

@@ -1,0 +1,380 @@
+//! One HTTP/1.1 connection, from its first byte to its last.
+//!
+//! A turn calls [`Connection::read`], [`Connection::advance`] and
+//! [`Connection::write`], in that order, for every connection that is ready.
+//! What happens between two requests is in [`close`]; what goes out, in
+//! [`write`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
+//! comes in, [`encode`](crate::encode) for what goes out.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::rc::Weak;
+use std::task::Context;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::app::App;
+use crate::encode::BodyFraming;
+use crate::encode::Persistence;
+use crate::exchange::BodyState;
+use crate::exchange::Exchange;
+use crate::exchange::Expectation;
+use crate::exchange::Liveness;
+use crate::exchange::Responder;
+use crate::exchange::Transport;
+use crate::input::End;
+use crate::input::Filled;
+use crate::input::Input;
+use crate::input::discard_all;
+use crate::outgoing::Outgoing;
+use crate::parser::Rejection;
+use crate::parser::find_head;
+use crate::ready::Readiness;
+use crate::request::Peer;
+use crate::request::Request;
+use crate::settings::BODY_HIGH_WATER;
+use crate::settings::PIPELINE_LIMIT;
+use crate::state;
+use crate::state::State;
+use crate::stream::Stream;
+
+mod close;
+mod write;
+
+/// One accepted client.
+pub(crate) struct Connection {
+    state: Rc<State>,
+    peer: Rc<Peer>,
+    readiness: Readiness,
+    /// Ourselves, for the exchange to reach its connection by.
+    this: Weak<Self>,
+    stream: RefCell<Stream>,
+    input: RefCell<Input>,
+    output: RefCell<Outgoing>,
+    exchange: RefCell<Option<Rc<Exchange>>>,
+    phase: Cell<Phase>,
+    /// When the present wait began; deadlines count from here.
+    since: Cell<Instant>,
+    framing: Cell<BodyFraming>,
+    persistence: Cell<Persistence>,
+    turn: Cell<Turn>,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// A new client's first request.
+    AwaitingFirst,
+    /// The next request of a client that was served before.
+    AwaitingNext,
+    /// The rest of a head that began to arrive.
+    AwaitingHead,
+    /// The application's answer.
+    Exchanging,
+    /// The rest of a request body that nobody wants.
+    Discarding {
+        /// How much more of it is worth reading.
+        left: u64,
+    },
+    /// The last bytes of an answer after which the connection ends.
+    Ending(Ending),
+    /// The client's end, so that a reset does not destroy the last answer.
+    Lingering,
+    /// Nothing: it is over.
+    Closed,
+}
+
+/// How a connection ends once its output is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    /// Everything was read: just close.
+    Close,
+    /// The client may still be sending (RFC 9112 section 9.6).
+    Linger,
+    /// The answer broke off: the client must not take it for complete.
+    Reset,
+}
+
+/// Whether this connection is being served right now, so that it need not ask.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Turn {
+    Waiting,
+    Running,
+}
+
+/// Whether a connection still exists.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fate {
+    Alive,
+    Over,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        state: Rc<State>,
+        stream: Stream,
+        peer: Peer,
+        readiness: Readiness,
+    ) -> Rc<Self> {
+        let now = Instant::now();
+        Rc::new_cyclic(|this| Self {
+            state,
+            peer: Rc::new(peer),
+            readiness,
+            this: this.clone(),
+            stream: RefCell::new(stream),
+            input: RefCell::default(),
+            output: RefCell::default(),
+            exchange: RefCell::new(None),
+            phase: Cell::new(Phase::AwaitingFirst),
+            since: Cell::new(now),
+            framing: Cell::default(),
+            persistence: Cell::default(),
+            turn: Cell::new(Turn::Waiting),
+        })
+    }
+
+    /// First phase of a turn: takes what the socket holds.
+    pub(crate) fn read(&self) {
+        self.readiness.begin();
+        self.turn.set(Turn::Running);
+        if self.phase.get() == Phase::Lingering {
+            return self.read_lingering();
+        }
+        let mut input = self.input.borrow_mut();
+        if self.wants_input(&input) {
+            let mut context = Context::from_waker(self.readiness.waker());
+            let filled = input.fill(&mut self.stream.borrow_mut(), &mut context, &self.state);
+            if filled == Filled::Some {
+                self.readiness.mark();
+            }
+        }
+    }
+
+    /// A full application or a full pipeline stops the reading, and so, in
+    /// the end, the client.
+    fn wants_input(&self, input: &Input) -> bool {
+        match self.phase.get() {
+            Phase::Closed | Phase::Lingering | Phase::Ending(_) => false,
+            Phase::Exchanging => match &*self.exchange.borrow() {
+                Some(exchange) if exchange.inbound().borrow().body == BodyState::Arriving => {
+                    exchange.inbound().borrow().data.len() < BODY_HIGH_WATER
+                        && input.unused().len() < BODY_HIGH_WATER
+                }
+                _ => input.unused().len() < PIPELINE_LIMIT,
+            },
+            _ => true,
+        }
+    }
+
+    /// Second phase of a turn: uses what was read; calls the application.
+    pub(crate) fn advance<A: App>(&self, app: &A) {
+        match self.phase.get() {
+            Phase::AwaitingFirst | Phase::AwaitingNext | Phase::AwaitingHead => {
+                self.advance_request(app);
+            }
+            Phase::Exchanging => self.advance_body(),
+            Phase::Discarding { left } => {
+                self.advance_discarding(left);
+                if self.phase.get() == Phase::AwaitingNext {
+                    self.advance_request(app);
+                }
+            }
+            Phase::Ending(_) | Phase::Lingering | Phase::Closed => {}
+        }
+    }
+
+    /// Parses a head, if one is complete, and starts its exchange.
+    fn advance_request<A: App>(&self, app: &A) {
+        let exchange = self.state.take_exchange();
+        match self.parse(&exchange) {
+            Ok(Parsed::Nothing) => self.state.give_exchange(exchange),
+            Ok(Parsed::Request) => {
+                self.phase.set(Phase::Exchanging);
+                *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
+                let head = exchange.head().borrow();
+                let request = Request {
+                    head: &head,
+                    peer: &self.peer,
+                };
+                app.call(request, Responder::new(Rc::clone(&exchange)));
+            }
+            Err(rejection) => {
+                self.state.give_exchange(exchange);
+                self.reject(rejection);
+            }
+        }
+    }
+
+    fn parse(&self, exchange: &Rc<Exchange>) -> Result<Parsed, Rejection> {
+        let limits = &self.state.settings.limits;
+        let mut guard = self.input.borrow_mut();
+        let input = &mut *guard;
+        let mut scan = std::mem::take(&mut input.scan);
+        let measured = find_head(input.unused(), &mut scan, limits)?;
+        let Some(length) = measured else {
+            input.scan = scan;
+            let partial = !input.unused().is_empty();
+            let ended = input.end == End::Reached;
+            drop(guard);
+            self.await_more(partial, ended);
+            return Ok(Parsed::Nothing);
+        };
+        let head = &mut *exchange.head().borrow_mut();
+        head.parse(&input.unused()[..length])?;
+        input.consume(length);
+        let transport: Weak<dyn Transport> = self.this.clone();
+        exchange.begin(transport, self.state.stamp());
+        input.begin_body(head.framing(), limits);
+        let mut inbound = exchange.inbound().borrow_mut();
+        input.feed(&mut inbound)?;
+        if head.expects_continue() && inbound.body == BodyState::Arriving && inbound.data.is_empty()
+        {
+            inbound.expectation = Expectation::Waiting;
+        }
+        Ok(Parsed::Request)
+    }
+
+    /// Nothing to parse yet: waits on, or gives up where nothing can come.
+    fn await_more(&self, partial: bool, ended: bool) {
+        if ended {
+            self.close();
+        } else if partial && self.phase.get() != Phase::AwaitingHead {
+            self.phase.set(Phase::AwaitingHead);
+            self.since.set(self.state.clock.now());
+        }
+    }
+
+    /// Moves body bytes to the application, or tells it that the client left.
+    fn advance_body(&self) {
+        let Some(exchange) = self.exchange.borrow().clone() else {
+            return;
+        };
+        let mut input = self.input.borrow_mut();
+        let mut inbound = exchange.inbound().borrow_mut();
+        let before = (inbound.data.len(), inbound.body);
+        let fed = input.feed(&mut inbound);
+        let changed = before != (inbound.data.len(), inbound.body);
+        let arriving = inbound.body == BodyState::Arriving;
+        let left = input.end == End::Reached && (arriving || input.unused().is_empty());
+        drop(inbound);
+        drop(input);
+        if let Err(rejection) = fed {
+            return self.reject_body(exchange, rejection);
+        }
+        if changed {
+            exchange.wake_readers();
+        }
+        if left {
+            self.client_left(&exchange);
+        }
+    }
+
+    fn advance_discarding(&self, left: u64) {
+        let mut input = self.input.borrow_mut();
+        let discarded = input.discard(&mut Vec::new());
+        let ended = input.end == End::Reached;
+        drop(input);
+        match discarded {
+            Ok(_) if self.input.borrow().is_between_requests() => self.await_next(),
+            Ok(count) if count < left && !ended => {
+                self.phase.set(Phase::Discarding { left: left - count });
+            }
+            _ => self.end_connection(Ending::Linger),
+        }
+    }
+
+    fn read_lingering(&self) {
+        let mut context = Context::from_waker(self.readiness.waker());
+        if !matches!(
+            discard_all(&mut self.stream.borrow_mut(), &mut context),
+            Ok(End::Open)
+        ) {
+            self.close();
+        }
+    }
+
+    /// Ends the turn of this connection.
+    pub(crate) fn rest(&self) -> Fate {
+        self.turn.set(Turn::Waiting);
+        if self.phase.get() == Phase::Closed {
+            return Fate::Over;
+        }
+        self.input.borrow_mut().rest(&self.state);
+        Fate::Alive
+    }
+
+    /// Enforces deadlines; called every now and then.
+    pub(crate) fn sweep(&self, now: Instant) -> Fate {
+        if self
+            .allowance(now)
+            .is_some_and(|allowed| now.duration_since(self.since.get()) >= allowed)
+        {
+            match self.phase.get() {
+                Phase::AwaitingHead => self.time_out(),
+                _ => self.close(),
+            }
+        }
+        if self.phase.get() == Phase::Closed {
+            Fate::Over
+        } else {
+            Fate::Alive
+        }
+    }
+
+    /// How long the present wait may take.
+    fn allowance(&self, now: Instant) -> Option<Duration> {
+        let settings = &self.state.settings;
+        let allowed = match self.phase.get() {
+            Phase::AwaitingFirst => settings.head_timeout,
+            Phase::AwaitingHead => return Some(settings.head_timeout),
+            Phase::AwaitingNext => settings.keep_alive,
+            Phase::Lingering | Phase::Discarding { .. } | Phase::Ending(_) => {
+                return Some(settings.linger);
+            }
+            Phase::Exchanging | Phase::Closed => return None,
+        };
+        let state::Phase::Draining { since } = self.state.phase() else {
+            return Some(allowed);
+        };
+        let draining = now.duration_since(since);
+        // Counted from the drain's begin, in the terms of `self.since`.
+        let waited = now.duration_since(self.since.get());
+        let until_drained = settings.drain_idle.saturating_sub(draining);
+        Some(allowed.min(waited + until_drained))
+    }
+
+    /// Whether nothing is going on that a fast stop would have to wait for.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.phase.get(), Phase::AwaitingFirst | Phase::AwaitingNext)
+    }
+}
+
+impl Transport for Connection {
+    fn mark_ready(&self) {
+        if self.turn.get() == Turn::Waiting {
+            self.readiness.mark();
+        }
+    }
+
+    fn flush_now(&self) -> usize {
+        self.write();
+        let exchange = self.exchange.borrow();
+        exchange.as_ref().map_or(0, |_| self.output.borrow().len())
+    }
+}
+
+/// What [`Connection::parse`] found.
+enum Parsed {
+    Nothing,
+    Request,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            exchange.end(Liveness::Disconnected);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What follows an answer: the next request, or the end of the connection.
+
+use std::rc::Rc;
+
+use super::Connection;
+use super::Ending;
+use super::Phase;
+use crate::access_log::AccessRecord;
+use crate::encode;
+use crate::encode::BodyFraming;
+use crate::encode::HeadFacts;
+use crate::encode::Persistence;
+use crate::exchange::Exchange;
+use crate::exchange::Liveness;
+use crate::input::BodyDecoder;
+use crate::input::End;
+use crate::parser::Head;
+use crate::parser::Rejection;
+use crate::parser::Version;
+use crate::response::ResponseHead;
+use crate::settings::DISCARD_LIMIT;
+
+/// Of a request line that could not be parsed, so much is logged.
+const EXCERPT: usize = 128;
+
+impl Connection {
+    /// The whole answer was written.
+    pub(super) fn finish(&self, exchange: Rc<Exchange>) {
+        self.log(&exchange);
+        self.end_exchange(exchange, Liveness::Finished);
+        if self.persistence.get() == Persistence::Close {
+            let input = self.input.borrow();
+            let quiet = input.is_between_requests() && input.unused().is_empty();
+            drop(input);
+            return self.end_connection(if quiet { Ending::Close } else { Ending::Linger });
+        }
+        if self.input.borrow().is_between_requests() {
+            return self.await_next();
+        }
+        match self.input.borrow().body {
+            BodyDecoder::Sized(missing) if missing > DISCARD_LIMIT => {}
+            _ => {
+                self.phase.set(Phase::Discarding {
+                    left: DISCARD_LIMIT,
+                });
+                self.since.set(self.state.clock.now());
+                return self.readiness.mark();
+            }
+        }
+        self.end_connection(Ending::Linger);
+    }
+
+    /// Lets the exchange go; the application may still hold it.
+    pub(super) fn end_exchange(&self, exchange: Rc<Exchange>, liveness: Liveness) {
+        drop(self.exchange.take());
+        exchange.end(liveness);
+        self.state.give_exchange(exchange);
+    }
+
+    /// Between two requests.
+    pub(super) fn await_next(&self) {
+        self.phase.set(Phase::AwaitingNext);
+        self.since.set(self.state.clock.now());
+        let input = self.input.borrow();
+        if !input.unused().is_empty() || input.end == End::Reached {
+            self.readiness.mark();
+        }
+    }
+
+    /// The client left before its answer was complete.
+    pub(super) fn client_left(&self, exchange: &Rc<Exchange>) {
+        if exchange.outbound().borrow().written.is_some() {
+            self.log(exchange);
+        }
+        self.end_exchange(Rc::clone(exchange), Liveness::Disconnected);
+        self.close();
+    }
+
+    /// Answers a request that is not HTTP, and ends the connection: where the
+    /// next request would begin is unknown.
+    pub(super) fn reject(&self, rejection: Rejection) {
+        let reason = rejection.to_string();
+        tracing::warn!(
+            "Invalid request from ip={}: {reason}",
+            self.peer.client_text()
+        );
+        self.answer(rejection.status(), &reason);
+    }
+
+    /// The request body turned out to be malformed.
+    pub(super) fn reject_body(&self, exchange: Rc<Exchange>, rejection: Rejection) {
+        let untouched =
+            exchange.outbound().borrow().written.is_none() && self.output.borrow().is_empty();
+        if !untouched {
+            self.log(&exchange);
+        }
+        self.end_exchange(exchange, Liveness::Disconnected);
+        if untouched {
+            self.reject(rejection);
+        } else {
+            self.end_connection(Ending::Reset);
+        }
+    }
+
+    /// The head did not arrive in time.
+    pub(super) fn time_out(&self) {
+        self.answer(408, "request head was not received in time");
+        self.write();
+    }
+
+    /// The server's own answer, in place of the application's.
+    fn answer(&self, status: u16, text: &str) {
+        let body = format!("{text}\n");
+        let head = ResponseHead::plain_text(status, body.len());
+        let facts = HeadFacts {
+            version: Version::Http11,
+            framing: BodyFraming::Sized,
+            persistence: Persistence::Close,
+            date: self.state.clock.date(),
+            whole: Some(body.len()),
+        };
+        let mut output = self.output.borrow_mut();
+        encode::head(output.copied(), &head, &facts);
+        output.copy(body.as_bytes());
+        drop(output);
+        self.log_answer(&head, body.len() as u64);
+        self.phase.set(Phase::Ending(Ending::Linger));
+        self.since.set(self.state.clock.now());
+    }
+
+    /// Ends the connection as soon as its output is written.
+    pub(super) fn end_connection(&self, ending: Ending) {
+        self.phase.set(Phase::Ending(ending));
+        self.since.set(self.state.clock.now());
+        if self.output.borrow().is_empty() {
+            self.end_if_ending();
+        }
+    }
+
+    /// The output is written: what was to follow it follows.
+    pub(super) fn end_if_ending(&self) {
+        let Phase::Ending(ending) = self.phase.get() else {
+            return;
+        };
+        match ending {
+            Ending::Close => self.close(),
+            Ending::Linger => self.linger(),
+            Ending::Reset => {
+                // Fails only where the client has reset the connection itself.
+                let _ = self.stream.borrow().reset_on_close();
+                self.close();
+            }
+        }
+    }
+
+    fn linger(&self) {
+        self.input.borrow_mut().forget(&self.state);
+        if self.input.borrow().end == End::Reached || self.stream.borrow().finish_writing().is_err()
+        {
+            return self.close();
+        }
+        self.phase.set(Phase::Lingering);
+        self.since.set(self.state.clock.now());
+        self.readiness.mark();
+    }
+
+    pub(super) fn close(&self) {
+        self.phase.set(Phase::Closed);
+        self.readiness.mark(); // the turn removes what is over
+    }
+
+    /// Writes the access log's line for one exchange.
+    pub(super) fn log(&self, exchange: &Exchange) {
+        let outbound = exchange.outbound().borrow();
+        let Some(response) = &outbound.written else {
+            return;
+        };
+        let head = exchange.head().borrow();
+        let elapsed = exchange.began().elapsed();
+        self.record(Some(&head), &[], (response, outbound.accepted), elapsed);
+    }
+
+    fn log_answer(&self, response: &ResponseHead, length: u64) {
+        let input = self.input.borrow();
+        let line = input
+            .unused()
+            .split(|&byte| byte == b'\r' || byte == b'\n')
+            .next();
+        let line = line.unwrap_or_default();
+        let excerpt = &line[..line.len().min(EXCERPT)];
+        self.record(None, excerpt, (response, length), std::time::Duration::ZERO);
+    }
+
+    fn record(
+        &self,
+        head: Option<&Head>,
+        request_line: &[u8],
+        (response, body_bytes): (&ResponseHead, u64),
+        elapsed: std::time::Duration,
+    ) {
+        if let Some(log) = &mut *self.state.access_log.borrow_mut() {
+            log.record(&AccessRecord {
+                head,
+                request_line,
+                client: self.peer.client_text(),
+                status: response.status(),
+                body_bytes,
+                response_fields: response.fields(),
+                elapsed,
+                now: self.state.clock.wall(),
+                pid: std::process::id(),
+            });
+        }
+    }
+}

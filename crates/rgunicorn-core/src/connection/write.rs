@@ -1,0 +1,120 @@
+//! Third phase of a turn: what the application gave goes to the client.
+
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+
+use super::Connection;
+use super::Ending;
+use crate::encode;
+use crate::encode::BodyFraming;
+use crate::encode::HeadFacts;
+use crate::encode::Persistence;
+use crate::exchange::BodyState;
+use crate::exchange::Exchange;
+use crate::exchange::Expectation;
+use crate::exchange::Liveness;
+use crate::exchange::Outbound;
+use crate::exchange::Stage;
+use crate::outgoing::Outgoing;
+use crate::settings::WRITE_LOW_WATER;
+
+impl Connection {
+    /// Writes what can be written, and moves on once an answer is complete.
+    pub(crate) fn write(&self) {
+        let exchange = self.exchange.borrow().clone();
+        let stage = exchange.as_ref().map(|exchange| self.encode(exchange));
+        let mut context = Context::from_waker(self.readiness.waker());
+        let drained = self
+            .stream
+            .borrow_mut()
+            .poll_drain(&mut context, &mut self.output.borrow_mut());
+        match (drained, exchange, stage) {
+            (Poll::Ready(Err(_)), Some(exchange), _) => self.client_left(&exchange),
+            (Poll::Ready(Err(_)), None, _) => self.close(),
+            (Poll::Ready(Ok(())), Some(exchange), Some(Stage::Complete)) => self.finish(exchange),
+            (_, Some(exchange), Some(Stage::Aborted)) => self.cut(exchange),
+            (_, Some(exchange), _) => self.report_backlog(&exchange),
+            (Poll::Ready(Ok(())), None, _) => self.end_if_ending(),
+            (Poll::Pending, None, _) => {}
+        }
+    }
+
+    fn report_backlog(&self, exchange: &Rc<Exchange>) {
+        let backlog = self.output.borrow().len();
+        exchange.set_backlog(backlog);
+        if backlog <= WRITE_LOW_WATER {
+            exchange.wake_writers();
+        }
+    }
+
+    /// Turns what the application gave into bytes. Says how far the answer got.
+    fn encode(&self, exchange: &Exchange) -> Stage {
+        let output = &mut *self.output.borrow_mut();
+        let mut outbound = exchange.outbound().borrow_mut();
+        self.encode_continue(exchange, &outbound, output);
+        match outbound.stage {
+            Stage::Awaiting | Stage::Aborted => return outbound.stage,
+            // The application waits for something else: the head need not.
+            Stage::Held => outbound.stage = Stage::Open,
+            Stage::Open | Stage::Complete => {}
+        }
+        if outbound.head.is_some() {
+            self.encode_head(exchange, &mut outbound, output);
+        }
+        encode::body(output, self.framing.get(), &mut outbound.body);
+        if outbound.stage == Stage::Complete {
+            encode::end(output, self.framing.get());
+        }
+        outbound.stage
+    }
+
+    fn encode_continue(&self, exchange: &Exchange, outbound: &Outbound, output: &mut Outgoing) {
+        let mut inbound = exchange.inbound().borrow_mut();
+        if inbound.expectation == Expectation::Due {
+            inbound.expectation = Expectation::None;
+            if outbound.stage == Stage::Awaiting && inbound.body == BodyState::Arriving {
+                output.copy(encode::CONTINUE);
+            }
+        }
+    }
+
+    fn encode_head(&self, exchange: &Exchange, outbound: &mut Outbound, output: &mut Outgoing) {
+        let Some(head) = &outbound.head else { return };
+        let request = exchange.head().borrow();
+        let whole = (outbound.stage == Stage::Complete).then(|| outbound.body.len());
+        let framing = encode::framing(&request, head, whole);
+        // A client that was never told to continue may or may not send its
+        // body: the connection cannot be trusted to be between two requests.
+        let holds_back = exchange.inbound().borrow().expectation == Expectation::Waiting;
+        let server = if holds_back || exchange.ends_connection() {
+            Persistence::Close
+        } else {
+            self.state.persistence()
+        };
+        let persistence = encode::persistence(&request, head, framing, server);
+        let facts = HeadFacts {
+            version: request.version(),
+            framing,
+            persistence,
+            date: self.state.clock.date(),
+            whole,
+        };
+        encode::head(output.copied(), head, &facts);
+        self.framing.set(framing);
+        self.persistence.set(persistence);
+        drop(request);
+        outbound.written = outbound.head.take();
+    }
+
+    /// The answer broke off after its head.
+    fn cut(&self, exchange: Rc<Exchange>) {
+        self.log(&exchange);
+        self.end_exchange(exchange, Liveness::Disconnected);
+        let ending = match self.framing.get() {
+            BodyFraming::UntilClose => Ending::Reset,
+            _ => Ending::Close,
+        };
+        self.end_connection(ending);
+    }
+}

@@ -1,0 +1,56 @@
+//! Why an answer could not be taken from the application.
+//!
+//! Sorted by who must change something: the application ([`SendError::Misuse`]
+//! and [`InvalidHead`]) or nobody ([`SendError::Disconnected`]).
+
+/// Why one step of a response was refused.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SendError {
+    /// The client left, or the exchange was aborted: nobody can be answered.
+    #[error("client disconnected")]
+    Disconnected,
+    /// The application broke the order of calls or its own content-length.
+    #[error("{0}")]
+    Misuse(#[from] Misuse),
+    /// A field or the status of the head is not HTTP.
+    #[error("{0}")]
+    InvalidHead(#[from] InvalidHead),
+}
+
+/// How an application broke the contract of an exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Misuse {
+    /// A second head for one request.
+    #[error("the response was already started")]
+    AlreadyStarted,
+    /// A body before the head.
+    #[error("the response was not started")]
+    NotStarted,
+    /// Anything after the last part of the body.
+    #[error("the response was already completed")]
+    AlreadyComplete,
+    /// More bytes than the `content-length` field promised (RFC 9110 section 8.6).
+    #[error("Response content longer than Content-Length")]
+    TooLong,
+    /// Fewer bytes than the `content-length` field promised.
+    #[error("Response content shorter than Content-Length")]
+    TooShort,
+}
+
+/// Why a response head was refused, before any byte of it reached the wire.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidHead {
+    /// A final status is a number from 200 to 999 (RFC 9110 section 15).
+    #[error("invalid response status {0}: must be from 200 to 999")]
+    Status(i64),
+    /// A field name is a token (RFC 9110 section 5.1). Holds the name, escaped.
+    #[error("invalid response header name \"{0}\"")]
+    Name(String),
+    /// A field value holds no control character but a tab (RFC 9110 section
+    /// 5.5). Holds the field's name.
+    #[error("invalid value of response header \"{0}\": it holds a control character")]
+    Value(String),
+    /// `content-length` is one decimal number (RFC 9110 section 8.6).
+    #[error("invalid Content-Length in the response headers")]
+    ContentLength,
+}

@@ -1,0 +1,178 @@
+//! Bytes on their way to a socket: small ones copied together, large ones shared.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Buf;
+use bytes::Bytes;
+
+use crate::settings::COPY_LIMIT;
+
+/// Buffers handed to one vectored write.
+pub(crate) const SLICES: usize = 16;
+
+/// A queue of bytes. `copied` is one run; each shared block is spliced into it
+/// at a position, so that order is kept without a list of tiny blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    copied: Vec<u8>,
+    /// How much of `copied` has left.
+    sent: usize,
+    /// Blocks, each with the length of `copied` that goes before it.
+    shared: VecDeque<(usize, Bytes)>,
+    shared_length: usize,
+}
+
+impl Outgoing {
+    /// Bytes waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.copied.len() - self.sent + self.shared_length
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The run of copied bytes, for a writer that appends in pieces.
+    pub(crate) fn copied(&mut self) -> &mut Vec<u8> {
+        &mut self.copied
+    }
+
+    pub(crate) fn copy(&mut self, data: &[u8]) {
+        self.copied.extend_from_slice(data);
+    }
+
+    pub(crate) fn share(&mut self, data: Bytes) {
+        if data.len() <= COPY_LIMIT {
+            return self.copy(&data);
+        }
+        self.shared_length += data.len();
+        self.shared.push_back((self.copied.len(), data));
+    }
+
+    /// Takes everything out of `other`, in order.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        let mut from = other.sent;
+        for (position, data) in other.shared.drain(..) {
+            self.copied.extend_from_slice(&other.copied[from..position]);
+            from = position;
+            self.shared_length += data.len();
+            self.shared.push_back((self.copied.len(), data));
+        }
+        self.copied.extend_from_slice(&other.copied[from..]);
+        other.clear();
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.copied.clear();
+        self.sent = 0;
+        self.shared.clear();
+        self.shared_length = 0;
+    }
+
+    /// The only run of bytes, where there is but one.
+    pub(crate) fn single(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then(|| &self.copied[self.sent..])
+    }
+
+    /// Fills `slices` with what goes out next and returns how many it filled.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
+        let mut filled = 0;
+        let mut from = self.sent;
+        for (position, data) in &self.shared {
+            if filled + 2 > SLICES {
+                return filled;
+            }
+            if from < *position {
+                slices[filled] = IoSlice::new(&self.copied[from..*position]);
+                filled += 1;
+            }
+            slices[filled] = IoSlice::new(data);
+            filled += 1;
+            from = *position;
+        }
+        if from < self.copied.len() && filled < SLICES {
+            slices[filled] = IoSlice::new(&self.copied[from..]);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Forgets the first `count` bytes: they were written.
+    pub(crate) fn advance(&mut self, mut count: usize) {
+        while count > 0 {
+            let copied_until = self.shared.front().map_or(self.copied.len(), |(at, _)| *at);
+            let copied = copied_until - self.sent;
+            if count < copied || self.shared.is_empty() {
+                self.sent += count.min(copied);
+                break;
+            }
+            count -= copied;
+            self.sent = copied_until;
+            count = self.advance_shared(count);
+        }
+        if self.is_empty() {
+            self.copied.clear();
+            self.sent = 0;
+        }
+    }
+
+    fn advance_shared(&mut self, count: usize) -> usize {
+        let Some((_, data)) = self.shared.front_mut() else {
+            return count;
+        };
+        let taken = count.min(data.len());
+        data.advance(taken);
+        self.shared_length -= taken;
+        if data.is_empty() {
+            self.shared.pop_front();
+        }
+        count - taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn drain(outgoing: &mut Outgoing, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !outgoing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = outgoing.slices(&mut slices);
+            let next: Vec<u8> = slices[..filled]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            let taken = step.min(next.len());
+            all.extend_from_slice(&next[..taken]);
+            outgoing.advance(taken);
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_leave_in_the_order_in_which_they_came(
+            sizes in prop::collection::vec(prop_oneof![0usize..20, COPY_LIMIT..COPY_LIMIT + 9], 0..12),
+            step in 1usize..6000,
+            split in 0usize..12,
+        ) {
+            let mut expected = Vec::new();
+            let mut first = Outgoing::default();
+            let mut second = Outgoing::default();
+            for (index, size) in sizes.iter().enumerate() {
+                let data = vec![index as u8; *size];
+                expected.extend_from_slice(&data);
+                let target = if index < split { &mut first } else { &mut second };
+                target.share(Bytes::from(data));
+            }
+            first.append(&mut second);
+            prop_assert!(second.is_empty());
+            prop_assert_eq!(first.len(), expected.len());
+            prop_assert_eq!(drain(&mut first, step), expected);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What all connections of a worker share.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::access_log::AccessLog;
+use crate::clock::Clock;
+use crate::encode::Persistence;
+use crate::exchange::Exchange;
+use crate::ready::ReadyList;
+use crate::settings::READ_SIZE;
+use crate::settings::Settings;
+
+/// Used buffers and exchanges kept for the next connection that needs one.
+const SPARES: usize = 128;
+
+/// Shared by the connections of one worker.
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) ready: ReadyList,
+    pub(crate) access_log: RefCell<Option<AccessLog>>,
+    phase: Cell<Phase>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+    exchanges: RefCell<Vec<Rc<Exchange>>>,
+}
+
+/// Where the server is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// Taking connections.
+    Serving,
+    /// Taking no more; finishing what began.
+    Draining {
+        /// Since when.
+        since: Instant,
+    },
+}
+
+impl State {
+    pub(crate) fn new(settings: Settings, access_log: Option<AccessLog>) -> Self {
+        Self {
+            settings,
+            clock: Clock::new(),
+            ready: ReadyList::default(),
+            access_log: RefCell::new(access_log),
+            phase: Cell::new(Phase::Serving),
+            buffers: RefCell::default(),
+            exchanges: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Begins to drain. A second call changes nothing.
+    pub(crate) fn begin_drain(&self) {
+        if self.phase.get() == Phase::Serving {
+            self.phase.set(Phase::Draining {
+                since: Instant::now(),
+            });
+        }
+    }
+
+    /// Whether connections may outlive the response being written.
+    pub(crate) fn persistence(&self) -> Persistence {
+        if self.phase.get() == Phase::Serving && !self.settings.keep_alive.is_zero() {
+            Persistence::Keep
+        } else {
+            Persistence::Close
+        }
+    }
+
+    /// When an exchange begins: exact where somebody will read it in a log.
+    pub(crate) fn stamp(&self) -> Instant {
+        if self.access_log.borrow().is_some() {
+            Instant::now()
+        } else {
+            self.clock.now()
+        }
+    }
+
+    /// An empty buffer for one read.
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        let spare = self.buffers.borrow_mut().pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(READ_SIZE))
+    }
+
+    pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < SPARES && buffer.capacity() <= 2 * READ_SIZE {
+            buffer.clear();
+            buffers.push(buffer);
+        }
+    }
+
+    pub(crate) fn take_exchange(&self) -> Rc<Exchange> {
+        let spare = self.exchanges.borrow_mut().pop();
+        spare.unwrap_or_else(|| Rc::new(Exchange::new()))
+    }
+
+    /// Keeps an exchange for reuse, unless the application still holds it.
+    pub(crate) fn give_exchange(&self, exchange: Rc<Exchange>) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if Rc::strong_count(&exchange) == 1 && exchanges.len() < SPARES {
+            exchanges.push(exchange);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The transports a connection may run over, behind one type.
+
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio::net::UnixStream;
+use tokio_util::io::poll_read_buf;
+
+use crate::outgoing::Outgoing;
+use crate::outgoing::SLICES;
+
+/// One accepted socket.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// TCP over IPv4 or IPv6.
+    Tcp(TcpStream),
+    /// A unix domain socket.
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Appends what the socket holds to `buffer`, as far as the buffer's spare
+    /// capacity goes. Zero bytes is the client's end.
+    pub(crate) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        poll_read_buf(Pin::new(self), context, buffer)
+    }
+
+    /// Reads and drops. Zero bytes is the client's end.
+    pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [0; 4096];
+        let mut buffer = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(self).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Writes what it can of `outgoing`; ready once all of it went out.
+    pub(crate) fn poll_drain(
+        &mut self,
+        context: &mut Context<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Poll<io::Result<()>> {
+        while !outgoing.is_empty() {
+            let written = if let Some(bytes) = outgoing.single() {
+                ready!(Pin::new(&mut *self).poll_write(context, bytes))?
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let filled = outgoing.slices(&mut slices);
+                ready!(Pin::new(&mut *self).poll_write_vectored(context, &slices[..filled]))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            outgoing.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the end of our side: the client reads what was written, then EOF.
+    pub(crate) fn finish_writing(&self) -> io::Result<()> {
+        self.socket().shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Makes the coming close a reset, so that a body which ends with the
+    /// connection cannot be taken for complete.
+    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
+        self.socket().set_linger(Some(Duration::ZERO))
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, data),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, data),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

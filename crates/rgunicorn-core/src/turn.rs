@@ -1,0 +1,188 @@
+//! The worker's one loop over its ready connections.
+//!
+//! A turn has three phases: read every ready connection, let each call the
+//! application, write every response. Writing each response as its call
+//! returns would wake its client in between, and drag the kernel's path
+//! through the cache between two calls of the application.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Instant;
+
+use slab::Slab;
+use tokio::time::Sleep;
+use tokio::time::sleep_until;
+
+use crate::accept::Acceptor;
+use crate::app::App;
+use crate::connection::Connection;
+use crate::connection::Fate;
+use crate::ready::Remaining;
+use crate::ready::Token;
+use crate::settings::ACCEPT_BUDGET;
+use crate::settings::SWEEP_INTERVAL;
+use crate::settings::TURN_BUDGET;
+use crate::state::Phase;
+use crate::state::State;
+
+/// The connections of one worker, and how they take turns.
+pub(crate) struct Turns {
+    state: Rc<State>,
+    acceptors: Vec<Acceptor>,
+    connections: Slab<Rc<Connection>>,
+    batch: Vec<Token>,
+    sweep: Sweep,
+}
+
+/// When deadlines are looked at next. Never, where nobody is connected: an
+/// idle worker sleeps.
+enum Sweep {
+    Off,
+    At(Instant, Pin<Box<Sleep>>),
+}
+
+impl Turns {
+    pub(crate) fn new(state: Rc<State>, acceptors: Vec<Acceptor>) -> Self {
+        Self {
+            state,
+            acceptors,
+            connections: Slab::new(),
+            batch: Vec::new(),
+            sweep: Sweep::Off,
+        }
+    }
+
+    /// One turn. Ready once a drain has come to its end.
+    pub(crate) fn poll<A: App>(&mut self, app: &A, context: &mut Context<'_>) -> Poll<()> {
+        self.state.ready.register(context.waker());
+        self.state.clock.tick();
+        self.accept(context);
+        if self.state.ready.take(&mut self.batch, TURN_BUDGET) == Remaining::Some {
+            context.waker().wake_by_ref();
+        }
+        self.serve(app);
+        self.poll_sweep(context);
+        if let Some(log) = &mut *self.state.access_log.borrow_mut() {
+            log.flush();
+        }
+        let drained = self.state.phase() != Phase::Serving && self.connections.is_empty();
+        if drained {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn serve<A: App>(&mut self, app: &A) {
+        for token in &self.batch {
+            if let Some(connection) = self.connections.get(*token) {
+                connection.read();
+            }
+        }
+        for token in &self.batch {
+            if let Some(connection) = self.connections.get(*token) {
+                connection.advance(app);
+            }
+        }
+        for token in self.batch.drain(..) {
+            let Some(connection) = self.connections.get(token) else {
+                continue;
+            };
+            connection.write();
+            if connection.rest() == Fate::Over {
+                self.connections.remove(token);
+            }
+        }
+    }
+
+    /// Takes new clients; all of them, for the last time, when draining.
+    fn accept(&mut self, context: &mut Context<'_>) {
+        let now = self.state.clock.now();
+        let serving = self.state.phase() == Phase::Serving;
+        let mut acceptors = std::mem::take(&mut self.acceptors);
+        for acceptor in &mut acceptors {
+            let mut budget = if serving { ACCEPT_BUDGET } else { usize::MAX };
+            while let Poll::Ready((stream, peer)) = acceptor.poll_accept(context, now) {
+                self.connect(stream, peer);
+                budget -= 1;
+                if budget == 0 {
+                    context.waker().wake_by_ref();
+                    break;
+                }
+            }
+        }
+        if serving {
+            self.acceptors = acceptors;
+        }
+    }
+
+    fn connect(&mut self, stream: crate::stream::Stream, peer: crate::request::Peer) {
+        let entry = self.connections.vacant_entry();
+        let readiness = self.state.ready.readiness(entry.key());
+        readiness.mark();
+        entry.insert(Connection::new(
+            Rc::clone(&self.state),
+            stream,
+            peer,
+            readiness,
+        ));
+    }
+
+    fn poll_sweep(&mut self, context: &mut Context<'_>) {
+        let now = self.state.clock.now();
+        match &self.sweep {
+            Sweep::At(when, _) if now < *when => return,
+            Sweep::At(..) => self.sweep_connections(now),
+            Sweep::Off => {}
+        }
+        let resting = self
+            .acceptors
+            .iter()
+            .any(|acceptor| acceptor.resting_until().is_some());
+        if self.connections.is_empty() && !resting {
+            self.sweep = Sweep::Off;
+            return;
+        }
+        let when = now + SWEEP_INTERVAL;
+        let mut sleep = match std::mem::replace(&mut self.sweep, Sweep::Off) {
+            Sweep::At(_, mut sleep) => {
+                sleep.as_mut().reset(when.into());
+                sleep
+            }
+            Sweep::Off => Box::pin(sleep_until(when.into())),
+        };
+        if sleep.as_mut().poll(context).is_ready() {
+            context.waker().wake_by_ref();
+        }
+        self.sweep = Sweep::At(when, sleep);
+    }
+
+    fn sweep_connections(&mut self, now: Instant) {
+        self.connections
+            .retain(|_, connection| connection.sweep(now) == Fate::Alive);
+    }
+
+    /// Closes every connection that waits for a request.
+    pub(crate) fn close_idle(&mut self) {
+        self.connections
+            .retain(|_, connection| !connection.is_idle());
+    }
+
+    /// Closes every connection, whatever it is doing.
+    pub(crate) fn close_all(&mut self) {
+        self.acceptors.clear();
+        self.connections.clear();
+    }
+
+    /// How many clients are connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+}
+
+/// The turns, shared by the loop that takes them and whoever steers the server.
+pub(crate) type SharedTurns = RefCell<Turns>;

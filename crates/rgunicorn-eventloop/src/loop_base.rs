@@ -1,0 +1,107 @@
+//! The part of the event loop class that Rust must see: `call_soon`.
+//!
+//! Everything that asyncio schedules goes through it, so this is where a
+//! running turn learns that it must end, and where the first step of a new
+//! task is caught on Pythons whose tasks cannot start eagerly.
+
+use std::cell::RefCell;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+use pyo3::types::PyTuple;
+
+use crate::schedule;
+
+/// Base of `rgunicorn._asyncio.EventLoop`.
+#[pyclass(subclass, dict, frozen, module = "rgunicorn._rgunicorn")]
+#[derive(Debug)]
+pub struct LoopBase;
+
+static HANDLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+thread_local! {
+    static CAPTURE: RefCell<Capture> = const { RefCell::new(Capture::Off) };
+}
+
+enum Capture {
+    Off,
+    Wanted,
+    Caught(Py<PyAny>),
+}
+
+/// Runs `body` and returns the first callback that it gave to `call_soon`.
+pub(crate) fn capture<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<(T, Option<Py<PyAny>>)> {
+    CAPTURE.replace(Capture::Wanted);
+    let result = body();
+    let caught = match CAPTURE.replace(Capture::Off) {
+        Capture::Caught(callback) => Some(callback),
+        Capture::Off | Capture::Wanted => None,
+    };
+    Ok((result?, caught))
+}
+
+#[pymethods]
+impl LoopBase {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_keywords))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+        Self
+    }
+
+    /// As `asyncio.loop.call_soon`.
+    #[pyo3(signature = (callback, *args, context=None))]
+    fn call_soon<'py>(
+        slf: &Bound<'py, Self>,
+        callback: Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let wanted = CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted));
+        if wanted {
+            CAPTURE.replace(Capture::Caught(callback.unbind()));
+            return Ok(py.None().into_bound(py));
+        }
+        schedule::mark();
+        let slow = slf.getattr(intern!(py, "_debug"))?.is_truthy()?
+            || slf.getattr(intern!(py, "_closed"))?.is_truthy()?;
+        if slow {
+            return checked_call_soon(slf, callback, args, context);
+        }
+        let class = HANDLE.get_or_try_init(py, || {
+            PyResult::Ok(py.import("asyncio")?.getattr("Handle")?.unbind())
+        })?;
+        let handle = class.bind(py).call1((callback, args, slf, context))?;
+        slf.getattr(intern!(py, "_ready"))?
+            .call_method1(intern!(py, "append"), (&handle,))?;
+        Ok(handle)
+    }
+}
+
+/// asyncio's own `call_soon`, with the checks of debug mode and closed loops.
+fn checked_call_soon<'py>(
+    slf: &Bound<'py, LoopBase>,
+    callback: Bound<'py, PyAny>,
+    args: Bound<'py, PyTuple>,
+    context: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let own = py
+        .import("asyncio")?
+        .getattr("BaseEventLoop")?
+        .getattr("call_soon")?;
+    let mut all = vec![slf.clone().into_any(), callback];
+    all.extend(args.iter());
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "context"), context)?;
+    own.call(PyTuple::new(py, all)?, Some(&keywords))
+}
+
+/// Reports to a running turn that a timer was set or a callback added by
+/// other means than `call_soon`.
+#[pyfunction]
+pub fn mark_scheduled() {
+    schedule::mark();
+}

@@ -1,0 +1,118 @@
+//! Starts a coroutine at once, inside a real `asyncio.Task`.
+//!
+//! Applications need the task (`asyncio.current_task()`, timeouts, cancel
+//! scopes), not the event-loop turn that usually goes before its first step.
+//! Every task gets a copy of one fixed context: never the context of whatever
+//! ran before.
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::PySystemExit;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::types::PyString;
+
+use crate::loop_base::capture;
+
+/// How tasks begin on one event loop.
+#[derive(Debug)]
+pub struct TaskStarter {
+    task: Py<PyAny>,
+    copy_context: Py<PyAny>,
+    keywords: Py<PyDict>,
+    coroutine: Py<PyAny>,
+    as_coroutine: Py<PyAny>,
+    start: Start,
+}
+
+/// What this Python's `asyncio.Task` can do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Start {
+    /// Start eagerly by itself: 3.12 and later.
+    Eager,
+    /// Take a context; its first step is caught: 3.11.
+    Caught,
+    /// Copy the current context; its first step is caught: 3.10.
+    CaughtInContext,
+}
+
+impl TaskStarter {
+    /// `context` is what every task's context is copied from.
+    ///
+    /// # Errors
+    /// When asyncio cannot be imported.
+    pub fn new(event_loop: &Bound<'_, PyAny>, context: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = event_loop.py();
+        let version = py.version_info();
+        let start = match (version.major, version.minor) {
+            (3, ..=10) => Start::CaughtInContext,
+            (3, 11) => Start::Caught,
+            _ => Start::Eager,
+        };
+        let keywords = PyDict::new(py);
+        keywords.set_item("loop", event_loop)?;
+        keywords.set_item("name", PyString::intern(py, "rgunicorn request"))?;
+        if start == Start::Eager {
+            keywords.set_item("eager_start", true)?;
+        }
+        Ok(Self {
+            task: py.import("asyncio")?.getattr("Task")?.unbind(),
+            copy_context: context.getattr("copy")?.unbind(),
+            keywords: keywords.unbind(),
+            coroutine: py.import("types")?.getattr("CoroutineType")?.unbind(),
+            as_coroutine: py
+                .import("rgunicorn._asyncio")?
+                .getattr("as_coroutine")?
+                .unbind(),
+            start,
+        })
+    }
+
+    /// Runs `awaitable` until its first wait and returns its task.
+    ///
+    /// # Errors
+    /// What the coroutine raises is the task's, but `SystemExit` and
+    /// `KeyboardInterrupt` are raised here too.
+    pub fn start<'py>(&self, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = awaitable.py();
+        let coroutine = if awaitable.get_type().is(self.coroutine.bind(py)) {
+            awaitable
+        } else {
+            self.as_coroutine.bind(py).call1((awaitable,))?
+        };
+        let coroutine = &coroutine;
+        let context = self.copy_context.bind(py).call0()?;
+        let task = self.task.bind(py);
+        if self.start == Start::CaughtInContext {
+            return Self::start_in(&context, || {
+                context.call_method(
+                    intern!(py, "run"),
+                    (task, coroutine),
+                    Some(self.keywords.bind(py)),
+                )
+            });
+        }
+        let keywords = self.keywords.bind(py).copy()?;
+        keywords.set_item(intern!(py, "context"), &context)?;
+        if self.start == Start::Eager {
+            return task.call((coroutine,), Some(&keywords));
+        }
+        Self::start_in(&context, || task.call((coroutine,), Some(&keywords)))
+    }
+
+    fn start_in<'py>(
+        context: &Bound<'py, PyAny>,
+        make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (task, step) = capture(make)?;
+        if let Some(step) = step {
+            context.call_method1(intern!(context.py(), "run"), (step,))?;
+        }
+        Ok(task)
+    }
+}
+
+/// Whether an exception ends the process rather than the request.
+pub fn ends_process(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py)
+}
