@@ -98,7 +98,7 @@ class Client:
                     response.complete = True
                     break
         elif (length := response.get("content-length")) is not None:
-            response.body = self._take(int(length))
+            response.body = self.read_bytes(int(length))
             response.complete = len(response.body) == int(length)
         else:
             response.body = self.read_until_eof()
@@ -109,11 +109,19 @@ class Client:
         """Status line and headers of the next final response; the body stays unread."""
         interim = []
         while True:
-            response = self._read_one_head()
+            response = self.read_one_head()
             if response.status >= 200:
                 response.interim = interim
                 return response
             interim.append(response)
+
+    def read_one_head(self):
+        """The next head, be it interim or final."""
+        while (end := self.buffer.find(b"\r\n\r\n")) < 0:
+            if not self._fill():
+                raise ProtocolError(f"connection ended before a whole response head: {self.buffer!r}")
+        head, self.buffer = self.buffer[: end + 4], self.buffer[end + 4 :]
+        return parse_head(head)
 
     def read_chunk(self):
         """The data of the next chunk, b"" for the last one, None when the stream broke off."""
@@ -128,13 +136,23 @@ class Client:
             if end not in (b"", None):
                 raise ProtocolError(f"unexpected trailer: {end!r}")
             return b"" if end == b"" else None
-        data = self._take(size)
+        data = self.read_bytes(size)
         if len(data) < size:
             return None
-        end = self._take(2)
+        end = self.read_bytes(2)
         if end not in (b"\r\n", b"\r", b""):
             raise ProtocolError(f"chunk data is followed by {end!r}")
         return data if end == b"\r\n" else None
+
+    def read_bytes(self, count):
+        """`count` bytes of a body, or fewer if the server closes first."""
+        parts, missing = [self.buffer[:count]], count - len(self.buffer[:count])
+        self.buffer = self.buffer[count:]
+        while missing and self._fill():
+            parts.append(self.buffer[:missing])
+            self.buffer = self.buffer[missing:]
+            missing -= len(parts[-1])
+        return b"".join(parts)
 
     def read_until_eof(self):
         while self._fill():
@@ -148,13 +166,6 @@ class Client:
         if rest:
             raise ProtocolError(f"expected the connection to close, got {rest!r}")
 
-    def _read_one_head(self):
-        while (end := self.buffer.find(b"\r\n\r\n")) < 0:
-            if not self._fill():
-                raise ProtocolError(f"connection ended before a whole response head: {self.buffer!r}")
-        head, self.buffer = self.buffer[: end + 4], self.buffer[end + 4 :]
-        return parse_head(head)
-
     def _take_line(self):
         while (end := self.buffer.find(b"\r\n")) < 0:
             if len(self.buffer) > 65536:
@@ -163,16 +174,6 @@ class Client:
                 return None
         line, self.buffer = self.buffer[:end], self.buffer[end + 2 :]
         return line
-
-    def _take(self, count):
-        """`count` bytes, or fewer if the server closes first."""
-        parts, missing = [self.buffer[:count]], count - len(self.buffer[:count])
-        self.buffer = self.buffer[count:]
-        while missing and self._fill():
-            parts.append(self.buffer[:missing])
-            self.buffer = self.buffer[missing:]
-            missing -= len(parts[-1])
-        return b"".join(parts)
 
     def _fill(self):
         if self.ended:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,39 @@ DEADLINE = 15.0
 @pytest.fixture(scope="session")
 def server():
     return running
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A function from an app to a server that stays up for the whole module, for apps that only answer."""
+    servers = {}
+    with ExitStack() as stack:
+
+        def running_already(app):
+            if app not in servers:
+                servers[app] = stack.enter_context(running(app))
+                servers[app].expect_errors()
+            return servers[app]
+
+        yield running_already
+
+
+class GateFile:
+    """A FIFO on which an app waits while nobody is served: during startup and after the last connection."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self._path = path
+        self.env = {"GATE": str(path)}
+
+    def open_gate(self):
+        with open(self._path, "w"):
+            pass
+
+
+@pytest.fixture
+def gate_file(tmp_path):
+    return GateFile(tmp_path / "gate")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import gc
 import os
 import time
 
-from control import gate, http_only, note, read_body, respond, steerable
+from control import http_only, note, read_body, respond, steerable
 
 
 def with_lifespan(lifespan):
@@ -135,9 +135,7 @@ async def confused(scope, receive, send):
     await send({"type": "lifespan.startup.complete"})
     await error_of(send, "lifespan.startup.complete")
     await error_of(send, "lifespan.startup.failed")
-    await error_of(send, "lifespan.shutdown.complete")
     await finish(receive, send)
-    await error_of(send, "lifespan.shutdown.complete")
 
 
 async def error_of(send, kind):
@@ -199,6 +197,15 @@ async def endless(scope, receive, send):
         await asyncio.Event().wait()
     finally:
         note("ended")
+
+
+@http_only
+async def background(scope, receive, send):
+    """Works on after its response until the test opens the gate file."""
+    await respond(send, b"answer")
+    note("background begins")
+    await opened_gate_file()
+    note("background ends")
 
 
 @http_only

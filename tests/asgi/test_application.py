@@ -4,24 +4,6 @@ import re
 
 import pytest
 
-
-@pytest.fixture(scope="module")
-def sending(server):
-    """For apps that fail on purpose."""
-    servers = {}
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-
-        def app(name):
-            if name not in servers:
-                servers[name] = stack.enter_context(server(f"sending:{name}"))
-                servers[name].expect_errors()
-            return servers[name]
-
-        yield app
-
-
 def test_a1_the_scope_is_a_plain_dict_with_string_keys(server):
     with server("scopes:types") as s:
         report = s.get("/").body.decode()
@@ -82,15 +64,15 @@ BAD_STARTS = [
 
 
 @pytest.mark.parametrize("name", BAD_STARTS)
-def test_a5_a62_a_wrong_start_event_raises_out_of_send(sending, name):
-    response = sending("bad_start").get(f"/{name}")
+def test_a5_a62_a_wrong_start_event_raises_out_of_send(shared, name):
+    response = shared("sending:bad_start").get(f"/{name}")
     assert response.status == 200
     assert response.body.decode() in ("TypeError", "ValueError", "RuntimeError", "KeyError", "OverflowError")
 
 
 @pytest.mark.parametrize("name", ["unknown-type", "no-type", "body-str", "body-int", "body-list"])
-def test_a5_a8_a_wrong_body_event_raises_out_of_send(sending, name):
-    response = sending("bad_body").get(f"/{name}")
+def test_a5_a8_a_wrong_body_event_raises_out_of_send(shared, name):
+    response = shared("sending:bad_body").get(f"/{name}")
     assert response.status == 200 and response.complete
     assert response.body.decode() in ("TypeError", "ValueError", "RuntimeError", "KeyError")
 
@@ -104,16 +86,16 @@ FORMS = ["list", "tuple", "lists", "generator", "iterator", "map", "bytearray", 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a7_b15_headers_may_be_any_iterable_of_pairs(sending, form):
-    response = sending("header_forms").get(f"/{form}")
+def test_a7_b15_headers_may_be_any_iterable_of_pairs(shared, form):
+    response = shared("sending:header_forms").get(f"/{form}")
     assert response.status == 200
     own = [field for field in response.headers if field[0].startswith(b"x-")]
     assert own == [(b"x-one", b"1"), (b"x-two", b"2"), (b"x-one", b"3")]
 
 
 @pytest.mark.parametrize("form", ["bytes", "bytearray", "memoryview", "array"])
-def test_a8_a_body_may_be_any_contiguous_buffer(sending, form):
-    assert sending("body_forms").get(f"/{form}").body == b"0123456789"
+def test_a8_a_body_may_be_any_contiguous_buffer(shared, form):
+    assert shared("sending:body_forms").get(f"/{form}").body == b"0123456789"
 
 
 def test_a8_a_mutable_body_may_be_reused_after_send(server):

@@ -92,8 +92,9 @@ def test_a42_the_first_part_of_a_body_comes_before_the_last_is_sent(server, fram
 def test_a43_b35_the_server_stops_reading_when_the_app_does_not(server):
     piece, total = b"\x3c" * 65536, 96 << 20
     with server("echo:digest_after_gate") as s, s.connect() as client:
-        client.send(posting(total))
+        s.open_gate("other")
         before, sent = s.worker_memory(), 0
+        client.send(posting(total))
         client.socket.setblocking(False)
         # The client's socket stays full for a second: the server has stopped.
         while sent < total and select.select([], [client.socket], [], 1)[1]:
@@ -102,11 +103,10 @@ def test_a43_b35_the_server_stops_reading_when_the_app_does_not(server):
         assert s.worker_memory() - before < 8 << 20
         client.socket.settimeout(15)
         s.open_gate("read")
-        offset = sent % len(piece)
         while sent < total:
             sent += client.socket.send(piece[: total - sent])
-        expected = hashlib.sha256(piece * (total // len(piece))).hexdigest()
-        assert client.read_response().body.decode() == f"{total} {expected}", offset
+        digest = hashlib.sha256(piece * (total // len(piece))).hexdigest()
+        assert client.read_response().body.decode() == f"{total} {digest}"
 
 
 def test_a44_b27_receive_gives_a_disconnect_after_the_response(server):
@@ -147,7 +147,6 @@ def test_a44_a46_disconnect_is_repeatable(server, leave):
 
 def test_a47_b29_a_disconnect_is_noticed_while_nobody_waits_for_it(server):
     with server("receiving:busy_elsewhere") as s:
-        s.expect_errors()  # the app answers nothing
         client = s.connect()
         client.get("/")
         assert s.wait_for_note("called")["disconnected"] is False
@@ -180,7 +179,7 @@ def test_a48_b28_a_client_that_leaves_mid_upload_is_a_disconnect_not_an_end(serv
 def test_a49_b34_100_continue_is_sent_when_the_app_reads(echo):
     with echo.connect() as client:
         client.send(posting(5, "expect: 100-continue"))
-        interim = client._read_one_head()
+        interim = client.read_one_head()
         assert (interim.status, interim.reason) == (100, "Continue")
         client.send(b"hello")
         response = client.read_response()
@@ -197,7 +196,7 @@ def test_a49_100_continue_waits_for_the_first_receive(server):
         assert s.exchange(b"GET /gate/other HTTP/1.1\r\nhost: x\r\n\r\n").status == 204
         assert not select.select([client.socket], [], [], 0)[0]
         s.open_gate("read")
-        assert client._read_one_head().status == 100
+        assert client.read_one_head().status == 100
         client.send(b"hello")
         assert client.read_response().body == b"hello"
 

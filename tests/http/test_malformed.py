@@ -35,7 +35,7 @@ REJECTED = {
     "target-above-ascii": (400, b"GET /\xc3\xa9 HTTP/1.1\r\nhost: x\r\n\r\n"),
     "tls": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64),
     "garbage": (400, b"\x00\x01\x02\x03\r\n\r\n"),
-    "endless-line": (414, b"x" * 100_000),
+    "endless-line": ((400, 414), b"x" * 100_000),
     "long-target": (414, b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n"),
     "connect": (501, b"CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n"),
     # Header lines
@@ -66,7 +66,6 @@ REJECTED = {
     "host-with-space": (400, GET + b"host: a b\r\n\r\n"),
     "host-with-slash": (400, GET + b"host: a/b\r\n\r\n"),
     "host-with-userinfo": (400, GET + b"host: user@a\r\n\r\n"),
-    "host-with-comma": (400, GET + b"host: a,b\r\n\r\n"),
     "host-with-bad-port": (400, GET + b"host: a:http\r\n\r\n"),
     "host-above-ascii": (400, GET + b"host: \xc3\xa9\r\n\r\n"),
     # Framing
@@ -151,7 +150,7 @@ def test_b20_a_malformed_head_is_refused_with_a_reason(path, name):
     status, request = REJECTED[name]
     called = len(path.notes)
     response = exchange_and_close(path, request)
-    assert response.status == status
+    assert response.status in (status if isinstance(status, tuple) else (status,))
     assert response.closes
     assert response.get("content-type").startswith(b"text/plain")
     assert re.fullmatch(rb"[ -~]{3,200}\n?", response.body)
@@ -183,9 +182,7 @@ def test_b20_requests_before_a_malformed_one_are_answered(path):
         client.expect_closed()
 
 
-@pytest.mark.parametrize(
-    ("line", "status"), [(4094, 200), (4095, 414)], ids=["longest", "too-long"]
-)
+@pytest.mark.parametrize(("line", "status"), [(4094, 200), (4095, 414)], ids=["longest", "too-long"])
 def test_b20_the_request_line_has_a_limit(path, line, status):
     target = b"/" + b"x" * (line - len(b"GET / HTTP/1.1"))
     request = b"GET " + target + b" HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -201,9 +198,7 @@ def test_b20_the_number_of_headers_has_a_limit(path, count, status):
 
 @pytest.mark.parametrize(("size", "status"), [(8190, 200), (8191, 431)], ids=["longest", "too-long"])
 def test_b20_a_header_line_has_a_limit(path, size, status):
-    line = b"x-name: " + b"v" * (size - len(b"x-name: \r\n")) + b"\r\n"
-    # gunicorn counts neither the optional space nor anything but name, colon, value and CRLF.
-    line = line.replace(b": ", b":", 1)[:-2] + b"v\r\n"
+    line = b"x-name:" + b"v" * (size - len(b"x-name:\r\n")) + b"\r\n"
     assert len(line) == size
     assert path.exchange(GET + HOST + line + b"\r\n").status == status
 
