@@ -7,15 +7,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PySet;
 use rgunicorn_core::app::App;
-use rgunicorn_core::exchange::Responder;
 use rgunicorn_core::request::Request;
+use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::reactor::escape;
 use rgunicorn_eventloop::task::TaskStarter;
 use rgunicorn_eventloop::task::ends_process;
 
-use crate::callables::Call;
-use crate::callables::CallContext;
+use crate::call::Call;
+use crate::call::CallContext;
 use crate::callables::Http;
 use crate::outcome;
 use crate::outcome::Finished;

@@ -3,30 +3,18 @@
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use rgunicorn_core::exchange::Flow;
-use rgunicorn_core::exchange::Received;
-use rgunicorn_core::exchange::Responder;
+use rgunicorn_core::responder::Flow;
+use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::DoneWith;
 use rgunicorn_eventloop::confined::Confined;
 
+use crate::call::Call;
+use crate::call::receive;
 use crate::error::refused;
 use crate::message;
 use crate::message::Kind;
 use crate::waiting::Wait;
 use crate::waiting::WaitFor;
-
-/// What one call of the application shares.
-pub(crate) struct Call {
-    pub(crate) responder: Responder,
-    pub(crate) context: Rc<CallContext>,
-}
-
-/// What all calls share.
-pub(crate) struct CallContext {
-    pub(crate) event_loop: Py<PyAny>,
-    pub(crate) done: Py<PyAny>,
-}
 
 /// Carries `receive` and `send` as its methods.
 #[pyclass(frozen, freelist = 64, module = "rgunicorn._rgunicorn")]
@@ -60,15 +48,6 @@ impl Http {
             Flow::Ready => Ok(call.context.done.bind(py).clone()),
             Flow::Full => Wait::begin_wait(py, Rc::clone(call), WaitFor::Room),
         }
-    }
-}
-
-/// The next event, if it is there.
-pub(crate) fn receive<'py>(py: Python<'py>, call: &Call) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match call.responder.receive(|data| PyBytes::new(py, data)) {
-        Received::Body(data, part) => message::request(py, data, part).map(Some),
-        Received::Disconnected => message::disconnect(py).map(Some),
-        Received::Pending => Ok(None),
     }
 }
 

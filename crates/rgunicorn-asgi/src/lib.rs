@@ -6,10 +6,11 @@
 //! [`outcome`] decides what that means for the exchange.
 
 pub mod app;
+pub mod lifespan;
 pub mod outcome;
 mod callables;
 mod waiting;
-pub mod lifespan;
+mod call;
 mod scope;
 mod message;
 pub mod names;

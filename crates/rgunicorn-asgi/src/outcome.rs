@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySet;
 use rgunicorn_eventloop::confined::Confined;
 
-use crate::callables::Call;
+use crate::call::Call;
 use crate::error::is_disconnect;
 
 /// Looks at a finished task: logs what the application did wrong, and ends the

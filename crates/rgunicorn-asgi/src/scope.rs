@@ -135,7 +135,7 @@ impl Scopes {
     fn set_path(&self, scope: &Bound<'_, PyDict>, path: &str) -> PyResult<()> {
         let py = scope.py();
         let root = self.root_path.as_str();
-        if root.is_empty() || path.starts_with(root) {
+        if is_below(path, root) {
             scope.set_item(intern!(py, "path"), decoded(py, path))?;
             return scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()));
         }
@@ -150,6 +150,13 @@ impl Scopes {
             .map(|(name, value)| (self.names.get(py, name), PyBytes::new(py, value)));
         PyList::new(py, pairs)
     }
+}
+
+/// Whether `path` is `root` or lies below it, by whole segments.
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| {
+        root.is_empty() || root.ends_with('/') || rest.is_empty() || rest.starts_with('/')
+    })
 }
 
 /// Percent- and UTF-8-decoded once; what is not UTF-8 becomes U+FFFD, as

@@ -13,8 +13,8 @@ use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_eventloop::confined::Confined;
 
-use crate::callables::Call;
-use crate::callables::receive;
+use crate::call::Call;
+use crate::call::receive;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,7 +1,7 @@
 //! The one seam between HTTP and an application.
 
-use crate::exchange::Responder;
 use crate::request::Request;
+use crate::responder::Responder;
 
 /// A web application, whatever language it is written in.
 ///

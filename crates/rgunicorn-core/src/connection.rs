@@ -21,7 +21,6 @@ use crate::exchange::BodyState;
 use crate::exchange::Exchange;
 use crate::exchange::Expectation;
 use crate::exchange::Liveness;
-use crate::exchange::Responder;
 use crate::exchange::Transport;
 use crate::input::End;
 use crate::input::Filled;
@@ -33,6 +32,7 @@ use crate::parser::find_head;
 use crate::ready::Readiness;
 use crate::request::Peer;
 use crate::request::Request;
+use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::PIPELINE_LIMIT;
 use crate::state;
@@ -158,8 +158,8 @@ impl Connection {
         match self.phase.get() {
             Phase::Closed | Phase::Lingering | Phase::Ending(_) => false,
             Phase::Exchanging => match &*self.exchange.borrow() {
-                Some(exchange) if exchange.inbound().borrow().body == BodyState::Arriving => {
-                    exchange.inbound().borrow().data.len() < BODY_HIGH_WATER
+                Some(exchange) if exchange.inbound.borrow().body == BodyState::Arriving => {
+                    exchange.inbound.borrow().data.len() < BODY_HIGH_WATER
                         && input.unused().len() < BODY_HIGH_WATER
                 }
                 _ => input.unused().len() < PIPELINE_LIMIT,
@@ -193,7 +193,7 @@ impl Connection {
             Ok(Parsed::Request) => {
                 self.phase.set(Phase::Exchanging);
                 *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
-                let head = exchange.head().borrow();
+                let head = exchange.head.borrow();
                 let request = Request {
                     head: &head,
                     peer: &self.peer,
@@ -221,13 +221,13 @@ impl Connection {
             self.await_more(partial, ended);
             return Ok(Parsed::Nothing);
         };
-        let head = &mut *exchange.head().borrow_mut();
+        let head = &mut *exchange.head.borrow_mut();
         head.parse(&input.unused()[..length])?;
         input.consume(length);
         let transport: Weak<dyn Transport> = self.this.clone();
         exchange.begin(transport, self.state.stamp());
         input.begin_body(head.framing(), limits);
-        let mut inbound = exchange.inbound().borrow_mut();
+        let mut inbound = exchange.inbound.borrow_mut();
         input.feed(&mut inbound)?;
         if head.expects_continue() && inbound.body == BodyState::Arriving && inbound.data.is_empty()
         {
@@ -252,7 +252,7 @@ impl Connection {
             return;
         };
         let mut input = self.input.borrow_mut();
-        let mut inbound = exchange.inbound().borrow_mut();
+        let mut inbound = exchange.inbound.borrow_mut();
         let before = (inbound.data.len(), inbound.body);
         let fed = input.feed(&mut inbound);
         let changed = before != (inbound.data.len(), inbound.body);

@@ -10,14 +10,15 @@
 #![forbid(unsafe_code)]
 
 pub mod server;
-mod accept;
 mod turn;
+mod accept;
 mod connection;
 mod input;
-mod encode;
 mod state;
+mod encode;
 pub mod app;
 pub mod request;
+pub mod responder;
 pub mod exchange;
 pub mod access_log;
 pub mod response;
@@ -25,7 +26,7 @@ mod stream;
 mod outgoing;
 mod ready;
 mod clock;
+pub mod settings;
 pub mod parser;
 pub mod listen;
-pub mod settings;
 pub mod error;

@@ -69,7 +69,7 @@ impl Connection {
 
     /// The client left before its answer was complete.
     pub(super) fn client_left(&self, exchange: &Rc<Exchange>) {
-        if exchange.outbound().borrow().written.is_some() {
+        if exchange.outbound.borrow().written.is_some() {
             self.log(exchange);
         }
         self.end_exchange(Rc::clone(exchange), Liveness::Disconnected);
@@ -90,7 +90,7 @@ impl Connection {
     /// The request body turned out to be malformed.
     pub(super) fn reject_body(&self, exchange: Rc<Exchange>, rejection: Rejection) {
         let untouched =
-            exchange.outbound().borrow().written.is_none() && self.output.borrow().is_empty();
+            exchange.outbound.borrow().written.is_none() && self.output.borrow().is_empty();
         if !untouched {
             self.log(&exchange);
         }
@@ -171,11 +171,11 @@ impl Connection {
 
     /// Writes the access log's line for one exchange.
     pub(super) fn log(&self, exchange: &Exchange) {
-        let outbound = exchange.outbound().borrow();
+        let outbound = exchange.outbound.borrow();
         let Some(response) = &outbound.written else {
             return;
         };
-        let head = exchange.head().borrow();
+        let head = exchange.head.borrow();
         let elapsed = exchange.began().elapsed();
         self.record(Some(&head), &[], (response, outbound.accepted), elapsed);
     }

@@ -42,7 +42,7 @@ impl Connection {
 
     fn report_backlog(&self, exchange: &Rc<Exchange>) {
         let backlog = self.output.borrow().len();
-        exchange.set_backlog(backlog);
+        exchange.backlog.set(backlog);
         if backlog <= WRITE_LOW_WATER {
             exchange.wake_writers();
         }
@@ -51,7 +51,7 @@ impl Connection {
     /// Turns what the application gave into bytes. Says how far the answer got.
     fn encode(&self, exchange: &Exchange) -> Stage {
         let output = &mut *self.output.borrow_mut();
-        let mut outbound = exchange.outbound().borrow_mut();
+        let mut outbound = exchange.outbound.borrow_mut();
         self.encode_continue(exchange, &outbound, output);
         match outbound.stage {
             Stage::Awaiting | Stage::Aborted => return outbound.stage,
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     fn encode_continue(&self, exchange: &Exchange, outbound: &Outbound, output: &mut Outgoing) {
-        let mut inbound = exchange.inbound().borrow_mut();
+        let mut inbound = exchange.inbound.borrow_mut();
         if inbound.expectation == Expectation::Due {
             inbound.expectation = Expectation::None;
             if outbound.stage == Stage::Awaiting && inbound.body == BodyState::Arriving {
@@ -81,13 +81,14 @@ impl Connection {
 
     fn encode_head(&self, exchange: &Exchange, outbound: &mut Outbound, output: &mut Outgoing) {
         let Some(head) = &outbound.head else { return };
-        let request = exchange.head().borrow();
-        let whole = (outbound.stage == Stage::Complete).then(|| outbound.body.len());
+        let request = exchange.head.borrow();
+        let whole =
+            (outbound.stage == Stage::Complete && outbound.parts <= 1).then(|| outbound.body.len());
         let framing = encode::framing(&request, head, whole);
         // A client that was never told to continue may or may not send its
         // body: the connection cannot be trusted to be between two requests.
-        let holds_back = exchange.inbound().borrow().expectation == Expectation::Waiting;
-        let server = if holds_back || exchange.ends_connection() {
+        let holds_back = exchange.inbound.borrow().expectation == Expectation::Waiting;
+        let server = if holds_back || exchange.ends_connection.get() {
             Persistence::Close
         } else {
             self.state.persistence()

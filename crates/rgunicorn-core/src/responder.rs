@@ -1,0 +1,233 @@
+//! The application's side of an exchange: take the request's body, give the answer.
+//!
+//! Every rule about the order of calls is enforced here, for all interfaces
+//! and all versions of HTTP.
+
+use std::cell::Ref;
+use std::rc::Rc;
+
+use crate::error::Misuse;
+use crate::error::SendError;
+use crate::exchange::BodyState;
+use crate::exchange::Chunk;
+use crate::exchange::Content;
+use crate::exchange::Exchange;
+use crate::exchange::Expectation;
+use crate::exchange::Interest;
+use crate::exchange::Liveness;
+use crate::exchange::Part;
+use crate::exchange::Stage;
+use crate::exchange::enlist;
+use crate::parser::Head;
+use crate::response::Buffering;
+use crate::response::ResponseHead;
+use crate::response::is_bodiless;
+use crate::settings::WRITE_HIGH_WATER;
+
+/// The application's handle on one exchange.
+pub struct Responder {
+    exchange: Rc<Exchange>,
+}
+
+impl Responder {
+    pub(crate) fn new(exchange: Rc<Exchange>) -> Self {
+        Self { exchange }
+    }
+
+    /// The request's head, for whoever needs it after the call began.
+    pub fn head(&self) -> Ref<'_, Head> {
+        self.exchange.head.borrow()
+    }
+
+    /// Takes all body bytes that arrived; `convert` turns them into whatever
+    /// the application wants, without a copy in between.
+    ///
+    /// The first call that finds none asks a client that waits for
+    /// `100 Continue` to send its body.
+    pub fn receive<T>(&self, convert: impl FnOnce(&[u8]) -> T) -> Received<T> {
+        if self.exchange.liveness() != Liveness::Open {
+            return Received::Disconnected;
+        }
+        let stage = self.exchange.outbound.borrow().stage;
+        if matches!(stage, Stage::Complete | Stage::Aborted) {
+            return Received::Disconnected;
+        }
+        let mut inbound = self.exchange.inbound.borrow_mut();
+        let part = match inbound.body {
+            BodyState::Arrived => Part::Last,
+            BodyState::Arriving if !inbound.data.is_empty() => Part::More,
+            state => {
+                if state == BodyState::Arriving && inbound.expectation == Expectation::Waiting {
+                    inbound.expectation = Expectation::Due;
+                    drop(inbound);
+                    self.exchange.mark_ready();
+                }
+                return Received::Pending;
+            }
+        };
+        let body = convert(&inbound.data);
+        inbound.data.clear();
+        if part == Part::Last {
+            inbound.body = BodyState::Delivered;
+        } else {
+            drop(inbound);
+            self.exchange.mark_ready(); // reading may have been paused
+        }
+        Received::Body(body, part)
+    }
+
+    /// Calls `notify` once [`Self::receive`] would no longer be pending, if
+    /// somebody still holds `interest` then.
+    pub fn when_readable(&self, interest: &Rc<Interest>, notify: Box<dyn FnOnce()>) {
+        enlist(&self.exchange.readers, interest, notify);
+    }
+
+    /// Calls `notify` once the client has read enough for more to be sent.
+    pub fn when_writable(&self, interest: &Rc<Interest>, notify: Box<dyn FnOnce()>) {
+        enlist(&self.exchange.writers, interest, notify);
+    }
+
+    /// Ends the connection after this answer, if it is not written yet.
+    pub fn end_connection(&self) {
+        self.exchange.ends_connection.set(true);
+    }
+
+    /// Whether the client left before its answer was complete.
+    pub fn is_disconnected(&self) -> bool {
+        self.exchange.liveness() == Liveness::Disconnected
+    }
+
+    /// Whether the whole answer has been handed over.
+    pub fn is_complete(&self) -> bool {
+        self.exchange.outbound.borrow().stage == Stage::Complete
+    }
+
+    /// Whether a head was given, be it on the wire or not.
+    pub fn is_started(&self) -> bool {
+        self.exchange.outbound.borrow().stage != Stage::Awaiting
+    }
+
+    /// Gives the head. It waits for the first part of the body, so that both
+    /// leave in one write, unless it begins an event stream.
+    ///
+    /// # Errors
+    /// [`Misuse::AlreadyStarted`] or [`Misuse::AlreadyComplete`] for a second
+    /// head; [`SendError::Disconnected`] when the client left.
+    pub fn start(&self, head: ResponseHead) -> Result<(), SendError> {
+        let mut outbound = self.exchange.outbound.borrow_mut();
+        match outbound.stage {
+            Stage::Awaiting => {}
+            Stage::Held | Stage::Open => return Err(Misuse::AlreadyStarted.into()),
+            Stage::Complete | Stage::Aborted => return Err(Misuse::AlreadyComplete.into()),
+        }
+        if self.exchange.liveness() != Liveness::Open {
+            return Err(SendError::Disconnected);
+        }
+        outbound.content = if is_bodiless(head.status()) || self.exchange.is_to_head_request() {
+            Content::Suppressed
+        } else {
+            head.content_length()
+                .map_or(Content::Unknown, Content::Missing)
+        };
+        outbound.stage = match head.buffering() {
+            Buffering::Allowed => Stage::Held,
+            Buffering::Refused => Stage::Open,
+        };
+        outbound.head = Some(head);
+        drop(outbound);
+        self.exchange.mark_ready();
+        Ok(())
+    }
+
+    /// Gives one part of the body, and says whether more may follow at once.
+    ///
+    /// # Errors
+    /// [`Misuse`] before the head, after the last part, or past the promised
+    /// content-length; [`SendError::Disconnected`] when the client left.
+    pub fn body(&self, data: Chunk<'_>, part: Part) -> Result<Flow, SendError> {
+        let exchange = &self.exchange;
+        let mut outbound = exchange.outbound.borrow_mut();
+        match outbound.stage {
+            Stage::Awaiting => return Err(Misuse::NotStarted.into()),
+            Stage::Complete => return Err(Misuse::AlreadyComplete.into()),
+            _ if exchange.liveness() != Liveness::Open => return Err(SendError::Disconnected),
+            Stage::Aborted => return Err(SendError::Disconnected),
+            Stage::Held | Stage::Open => {}
+        }
+        outbound.count(data.len(), part)?;
+        outbound.parts += 1;
+        if outbound.content != Content::Suppressed {
+            outbound.accepted += data.len() as u64;
+            outbound.push(data);
+        }
+        outbound.stage = if part == Part::Last {
+            Stage::Complete
+        } else {
+            Stage::Open
+        };
+        let waiting = exchange.backlog.get() + outbound.body.len();
+        drop(outbound);
+        Ok(exchange.settle(waiting))
+    }
+
+    /// Ends an exchange that the application did not complete: a 500 while
+    /// nothing went out, otherwise the connection or stream is cut, so that
+    /// the client can tell. Does nothing to a complete answer.
+    pub fn abort(&self) {
+        let mut outbound = self.exchange.outbound.borrow_mut();
+        match outbound.stage {
+            Stage::Awaiting | Stage::Held => outbound.fail(),
+            Stage::Open if outbound.head.is_some() => outbound.fail(),
+            Stage::Open => outbound.stage = Stage::Aborted,
+            Stage::Complete | Stage::Aborted => return,
+        }
+        drop(outbound);
+        self.exchange.mark_ready();
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+impl Exchange {
+    /// Writes early when much is waiting; what still waits then decides.
+    fn settle(&self, waiting: usize) -> Flow {
+        let Some(transport) = self.transport() else {
+            return Flow::Ready;
+        };
+        if waiting <= WRITE_HIGH_WATER {
+            transport.mark_ready();
+            return Flow::Ready;
+        }
+        let left = transport.flush_now();
+        // The client may have been found gone: then nobody wakes a waiter.
+        if left > WRITE_HIGH_WATER && self.liveness() == Liveness::Open {
+            Flow::Full
+        } else {
+            Flow::Ready
+        }
+    }
+}
+
+/// Whether the application may send more at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flow {
+    /// It may.
+    Ready,
+    /// The client reads too slowly: wait for [`Responder::when_writable`].
+    Full,
+}
+
+/// What [`Responder::receive`] found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received<T> {
+    /// Body bytes, perhaps none, and whether they are the last.
+    Body(T, Part),
+    /// The client left, or the answer is complete: nothing more will come.
+    Disconnected,
+    /// Nothing yet: wait for [`Responder::when_readable`].
+    Pending,
+}
