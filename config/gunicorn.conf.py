@@ -16,6 +16,9 @@ boot_timeout = 0
 keepalive = 2
 asgi_lifespan = "auto"
 
+# Seconds after which an application still sending to a client that left is cancelled.
+asgi_disconnect_grace_period = 3
+
 # Security
 limit_request_line = 4094
 limit_request_fields = 100

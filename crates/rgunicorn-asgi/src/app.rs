@@ -1,11 +1,13 @@
 //! The ASGI application as the core calls it.
 
 use std::rc::Rc;
+use std::time::Duration;
+use std::time::Instant;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use pyo3::types::PySet;
+use pyo3::types::PyList;
 use rgunicorn_core::app::App;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::responder::Responder;
@@ -28,7 +30,7 @@ pub struct AsgiApp {
     scopes: Scopes,
     starter: TaskStarter,
     context: Rc<CallContext>,
-    tasks: Py<PySet>,
+    tasks: Py<PyDict>,
 }
 
 impl AsgiApp {
@@ -53,13 +55,35 @@ impl AsgiApp {
                 event_loop: event_loop.clone().unbind(),
                 done: Py::new(py, Done)?.into_any(),
             }),
-            tasks: PySet::empty(py)?.unbind(),
+            tasks: PyDict::new(py).unbind(),
         })
     }
 
     /// The tasks that still run, those included whose response is complete.
-    pub fn tasks<'py>(&self, py: Python<'py>) -> &Bound<'py, PySet> {
-        self.tasks.bind(py)
+    pub fn tasks<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        self.tasks.bind(py).keys()
+    }
+
+    /// Cancels applications that for as long as `grace` have been answering a
+    /// client that is gone. To be called every now and then.
+    ///
+    /// # Errors
+    /// When a task cannot be cancelled.
+    pub fn cancel_abandoned(&self, py: Python<'_>, grace: Duration) -> PyResult<()> {
+        let now = Instant::now();
+        for task in self.tasks(py) {
+            let finished = self.tasks.bind(py).get_item(&task)?;
+            let Some(finished) = finished else { continue };
+            if finished
+                .cast::<Finished>()?
+                .get()
+                .call()?
+                .is_abandoned(now, grace)
+            {
+                task.call_method0(intern!(py, "cancel"))?;
+            }
+        }
+        Ok(())
     }
 
     fn start(&self, py: Python<'_>, request: &Request<'_>, call: &Rc<Call>) -> PyResult<()> {
@@ -72,8 +96,9 @@ impl AsgiApp {
         if task.call_method0(intern!(py, "done"))?.is_truthy()? {
             return outcome::settle(call, &task);
         }
-        self.tasks.bind(py).add(&task)?;
         let finished = Finished::new(Rc::clone(call), self.tasks.clone_ref(py));
+        let finished = Bound::new(py, finished)?;
+        self.tasks.bind(py).set_item(&task, &finished)?;
         task.call_method1(intern!(py, "add_done_callback"), (finished,))?;
         Ok(())
     }
@@ -82,10 +107,7 @@ impl AsgiApp {
 impl App for AsgiApp {
     fn call(&self, request: Request<'_>, responder: Responder) {
         Python::attach(|py| {
-            let call = Rc::new(Call {
-                responder,
-                context: Rc::clone(&self.context),
-            });
+            let call = Call::new(responder, Rc::clone(&self.context));
             let Err(error) = self.start(py, &request, &call) else {
                 return;
             };

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PySet;
+use pyo3::types::PyDict;
 use rgunicorn_eventloop::confined::Confined;
 
 use crate::call::Call;
@@ -70,12 +70,16 @@ pub fn traceback(py: Python<'_>, error: &PyErr) -> String {
 #[pyclass(frozen, module = "rgunicorn._rgunicorn")]
 pub(crate) struct Finished {
     call: Confined<Rc<Call>>,
-    /// Tasks that run; asyncio itself holds them only weakly.
-    tasks: Py<PySet>,
+    /// Tasks that run, with this callback; asyncio itself holds them only weakly.
+    tasks: Py<PyDict>,
 }
 
 impl Finished {
-    pub(crate) fn new(call: Rc<Call>, tasks: Py<PySet>) -> Self {
+    pub(crate) fn call(&self) -> PyResult<&Rc<Call>> {
+        self.call.get()
+    }
+
+    pub(crate) fn new(call: Rc<Call>, tasks: Py<PyDict>) -> Self {
         Self {
             call: Confined::new(call),
             tasks,
@@ -86,7 +90,7 @@ impl Finished {
 #[pymethods]
 impl Finished {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.tasks.bind(task.py()).discard(task)?;
+        self.tasks.bind(task.py()).del_item(task)?;
         settle(self.call.get()?, task)
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) graceful_timeout: Duration,
     pub(crate) boot_timeout: Duration,
     pub(crate) keepalive: Duration,
+    /// How long an application may go on answering a client that left.
+    pub(crate) disconnect_grace: Duration,
     pub(crate) limits: Limits,
     pub(crate) lifespan: Lifespan,
     pub(crate) root_path: String,
@@ -142,6 +144,10 @@ impl Checked<'_> {
             graceful_timeout: self.seconds("graceful_timeout", settings.graceful_timeout)?,
             boot_timeout: self.seconds("boot_timeout", settings.boot_timeout)?,
             keepalive: self.seconds("keepalive", settings.keepalive)?,
+            disconnect_grace: self.seconds(
+                "asgi_disconnect_grace_period",
+                settings.asgi_disconnect_grace_period,
+            )?,
             limits: Limits {
                 request_line: clamped(settings.limit_request_line, LONGEST_REQUEST_LINE),
                 fields: clamped(settings.limit_request_fields, MOST_FIELDS),

@@ -68,6 +68,21 @@ pub(crate) enum Ending {
     Vanished,
 }
 
+impl Ending {
+    /// Whether somebody else ended it: an operator, or the kernel short of memory.
+    /// Says nothing about whether the next one can boot.
+    pub(crate) fn came_from_outside(self) -> bool {
+        const SENT: [Signal; 5] = [
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGKILL,
+            Signal::SIGQUIT,
+            Signal::SIGTERM,
+        ];
+        matches!(self, Self::Signal(number) if SENT.iter().any(|&signal| signal as i32 == number))
+    }
+}
+
 /// How much patience a stop has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Urgency {

@@ -180,6 +180,10 @@ impl Pool {
         }
         // Whatever made the earlier ones fail may be mended: try at once.
         self.vacancies.clear();
+        if self.phase == Phase::Starting && self.workers.iter().any(Worker::is_ready) {
+            // Somebody serves already, and the start-up's own code is history.
+            self.phase = Phase::Running;
+        }
         for worker in &mut self.workers {
             worker.standing = Standing::Outdated;
         }
@@ -313,7 +317,7 @@ impl Pool {
         let vacancy = match worker.state {
             State::Ready { since, .. } if now >= since + STEADY => Vacancy::new(now),
             State::Ready { .. } => Vacancy::after_crash(worker.failures, now),
-            _ if self.phase == Phase::Starting => {
+            _ if self.phase == Phase::Starting && !ending.came_from_outside() => {
                 let cause = Cause::of_boot_failure(ending);
                 return self.stop(Urgency::Graceful, cause, now);
             }
@@ -574,6 +578,26 @@ mod tests {
             scene.ends(1, ending);
             assert_eq!(scene.exit, Some(cause), "{ending:?}");
         }
+    }
+
+    #[test]
+    fn a_booting_worker_that_somebody_killed_is_started_again() {
+        let mut scene = Scene::starting(settings(1));
+        scene.ends(1, Ending::Signal(9));
+        assert!(!scene.pool.is_stopping());
+        scene.after(1);
+        assert_eq!(scene.alive(), [2]);
+    }
+
+    #[test]
+    fn a_reload_during_start_up_cannot_stop_a_server_that_serves() {
+        let mut scene = Scene::starting(settings(2));
+        scene.ready(1);
+        scene.on(Event::Reload(None));
+        scene.ends(2, Ending::Signal(15));
+        scene.ends(3, Ending::Code(3));
+        assert!(!scene.pool.is_stopping());
+        assert_eq!(scene.serving(), [1]);
     }
 
     #[test]

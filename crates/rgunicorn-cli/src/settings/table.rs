@@ -38,6 +38,8 @@ settings! {
         keepalive: Count { flags: &["--keep-alive"], meta: "INT", default: Some("2") }
         /// Whether to run the application's lifespan: auto, on or off.
         asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
+        /// Seconds after which an application still sending to a client that left is cancelled.
+        asgi_disconnect_grace_period: Count { flags: &["--asgi-disconnect-grace-period"], meta: "INT", default: Some("3") }
     }
     "Security" {
         /// Longest request line in bytes, at most 8190, which is also what 0 means.
@@ -75,7 +77,6 @@ settings! {
 
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
 pub(crate) const NOT_YET: &[&str] = &[
-    "asgi_disconnect_grace_period",
     "asgi_loop",
     "ca_certs",
     "capture_output",

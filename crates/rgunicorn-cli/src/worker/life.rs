@@ -207,10 +207,10 @@ impl Life {
     }
 
     /// The requests' tasks that still run.
-    fn tasks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    fn tasks<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
         match self.server() {
-            Some(server) => PyList::new(py, server.app().tasks(py).iter()),
-            None => Ok(PyList::empty(py)),
+            Some(server) => server.app().tasks(py),
+            None => PyList::empty(py),
         }
     }
 
@@ -233,8 +233,14 @@ impl Life {
     }
 
     /// Shows the master that Python's side of the loop goes round.
-    fn beat(&self) {
+    fn beat(&self, py: Python<'_>) -> PyResult<()> {
         self.seat.beat().python(Instant::now());
+        let Some(server) = self.server() else {
+            return Ok(());
+        };
+        server
+            .app()
+            .cancel_abandoned(py, self.config.disconnect_grace)
     }
 }
 

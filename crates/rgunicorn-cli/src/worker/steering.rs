@@ -133,8 +133,7 @@ fn cancel_tasks(py: Python<'_>, server: &Rc<Server<AsgiApp>>) -> PyResult<()> {
             tasks.len()
         );
     }
-    // A copy: a cancelled task may leave the set at once.
-    for task in tasks.iter().collect::<Vec<_>>() {
+    for task in tasks {
         task.call_method0(intern!(py, "cancel"))?;
     }
     Ok(())
