@@ -4,6 +4,7 @@ It repairs nothing: a bare line feed, a repeated content-length, a chunk extensi
 may be is a `ProtocolError`. A response that ends early is no error but has `complete == False`. Every
 wait has a deadline.
 """
+
 import re
 import socket
 import struct

@@ -7,6 +7,7 @@
 A test waits for events (a line of the log, a note from the application, bytes, the end of a connection
 or of a process), never for time to pass.
 """
+
 import json
 import os
 import re
@@ -15,13 +16,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-
 from client import Client
 
 APPS = Path(__file__).parent / "apps"
@@ -114,7 +113,7 @@ class Server:
 
     @property
     def notes(self):
-        """What the application has noted so far (see apps/control.py)."""
+        """What the application has noted so far (see apps/control.py). Wait for the last note of interest first."""
         return [json.loads(line[6:]) for line in self.lines if line.startswith("note: ")]
 
     def wait_for_line(self, pattern, timeout=DEADLINE, count=1):

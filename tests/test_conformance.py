@@ -1,10 +1,11 @@
 """docs/CONFORMANCE.md tells the truth about which obligations have tests, and where."""
+
 import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
 TABLE = (TESTS.parent / "docs" / "CONFORMANCE.md").read_text()
-ROW = re.compile(r"^\| ([ABW]\d+)(?:-[ABW](\d+))? \| [^|]+ \| ([^|]*) \| ([^|]+) \|$", re.M)
+ROW = re.compile(r"^\| ([ABW]\d+)(?:-[ABW](\d+))? \| [^|]+ \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def rows():
@@ -19,7 +20,7 @@ def ids_with_tests():
     """Each id with the files that hold a test named after it."""
     found = {}
     for path in TESTS.rglob("test_*.py"):
-        for name in re.findall(r"^(?:async )?def test_(\w+)", path.read_text(), re.M):
+        for name in re.findall(r"^(?:async )?def test_(\w+)", path.read_text(), re.MULTILINE):
             for part in re.match(r"(?:[abw]\d+_)*", name)[0].split("_")[:-1]:
                 found.setdefault(part.upper(), set()).add(path.relative_to(TESTS).as_posix())
     return found

@@ -1,4 +1,5 @@
 """The rules of docs/ARCHITECTURE.md, checked on every run."""
+
 import re
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_a_crate_uses_only_lower_layers(crate):
 @pytest.mark.parametrize("crate", MAY_USE)
 def test_a_module_imports_only_modules_listed_after_it(crate):
     source = CRATES / crate / "src"
-    order = re.findall(r"^(?:pub(?:\(\w+\))? )?mod (\w+);", (source / "lib.rs").read_text(), re.M)
+    order = re.findall(r"^(?:pub(?:\(\w+\))? )?mod (\w+);", (source / "lib.rs").read_text(), re.MULTILINE)
     for position, module in enumerate(order):
         for path in [source / f"{module}.rs", *(source / module).rglob("*.rs")]:
             code = re.sub(r"//.*", "", without_tests(path))

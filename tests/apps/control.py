@@ -1,10 +1,11 @@
 """How an application under test talks to its test: notes go out on stderr, gates open over HTTP.
 
-    @steerable
-    async def app(scope, receive, send):
-        note("called", path=scope["path"])   # the test: s.wait_for_note("called")
-        await gate("go")                     # the test: s.open_gate("go")
+@steerable
+async def app(scope, receive, send):
+    note("called", path=scope["path"])   # the test: s.wait_for_note("called")
+    await gate("go")                     # the test: s.open_gate("go")
 """
+
 import asyncio
 import functools
 import json
@@ -15,6 +16,7 @@ _gates = defaultdict(asyncio.Event)
 
 
 def note(event, **details):
+    """Tells the test. It may reach the test later than a response that was sent later."""
     line = json.dumps({"event": event, **details}, default=repr)
     sys.stderr.write(f"note: {line}\n")
     sys.stderr.flush()

@@ -1,4 +1,5 @@
-"""Answers with what was asked: the body, the path, or the body's digest."""
+"""Answers with what was asked: the body, its digest, the path, or how often."""
+
 import hashlib
 
 from control import gate, http_only, note, read_body, respond, steerable
@@ -13,6 +14,17 @@ async def app(scope, receive, send):
 async def path(scope, receive, send):
     note("called", path=scope["path"])
     await respond(send, scope["path"].encode())
+
+
+calls = 0
+
+
+@http_only
+async def count(scope, receive, send):
+    """Answers with the number of calls so far."""
+    global calls
+    calls += 1
+    await respond(send, b"%d" % calls)
 
 
 @steerable

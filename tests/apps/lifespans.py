@@ -1,4 +1,5 @@
 """Lifespan in all the ways an application may treat it."""
+
 import asyncio
 import gc
 import os

@@ -1,4 +1,5 @@
 """What `receive()` gives, and when."""
+
 import asyncio
 
 import anyio

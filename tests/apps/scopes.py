@@ -1,4 +1,5 @@
 """Shows the scope a request arrives with, as a Python literal."""
+
 import asyncio
 import contextvars
 import sys

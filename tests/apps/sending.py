@@ -1,4 +1,5 @@
 """What an application may send, and what happens when it sends something else."""
+
 import array
 import asyncio
 import hashlib
@@ -287,6 +288,17 @@ async def sized(scope, receive, send):
 
 @http_only
 async def unsized(scope, receive, send):
+    """A body whose length nobody knows when it begins."""
+    await send(start())
+    await send(body(b"01234", more=True))
+    await asyncio.sleep(0)
+    await send(body(b"", more=True))
+    await send(body(b"56789"))
+
+
+@http_only
+async def in_one_step(scope, receive, send):
+    """Parts that the server may join, since it sees them all before it writes."""
     await send(start())
     await send(body(b"01234", more=True))
     await send(body(b"", more=True))

@@ -1,4 +1,5 @@
 """Starlette applications that depend on how the server treats a client that leaves."""
+
 import asyncio
 
 from control import gate, note, steerable
@@ -38,4 +39,6 @@ async def memory(request):
     return StreamingResponse(chunks())
 
 
-app = steerable(Starlette(routes=[Route("/endless", endless), Route("/background", background), Route("/memory", memory)]))
+app = steerable(
+    Starlette(routes=[Route("/endless", endless), Route("/background", background), Route("/memory", memory)])
+)

@@ -1,8 +1,10 @@
 """The application as a coroutine: where it runs, what it is given, what becomes of its errors (A1-A18)."""
+
 import ast
 import re
 
 import pytest
+
 
 def test_a1_the_scope_is_a_plain_dict_with_string_keys(server):
     with server("scopes:types") as s:

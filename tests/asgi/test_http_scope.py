@@ -1,9 +1,9 @@
 """The scope of a request (A20-A37)."""
+
 import ast
 from urllib.parse import unquote
 
 import pytest
-
 from client import Client
 
 
@@ -46,7 +46,9 @@ def test_a21_b16_the_http_version_is_the_requests(dump, version):
     assert dump(get("/", version=version))["http_version"] == version
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "M-SEARCH", "PROPFIND"])
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "M-SEARCH", "PROPFIND"]
+)
 def test_a22_the_method_is_given_even_if_unusual(dump, method):
     request = f"{method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".encode()
     assert dump(request)["method"] == method

@@ -1,4 +1,5 @@
 """Startup and shutdown of the application (A80-A93)."""
+
 import ast
 import re
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ def test_a84_a_connection_made_during_startup_is_served_after_it(server, gate_fi
         s.wait_for_note("starting")
         gate_file.open_gate()
         assert client.read_response().body == b"served"
+        s.wait_for_note("request")
         assert [note["event"] for note in s.notes] == ["starting", "started", "request"]
 
 

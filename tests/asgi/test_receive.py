@@ -1,4 +1,5 @@
 """What `receive()` gives the application (A40-A50)."""
+
 import ast
 import hashlib
 import select
@@ -80,12 +81,17 @@ def test_a42_the_first_part_of_a_body_comes_before_the_last_is_sent(server, fram
     if framing == "length":
         parts = [posting(10), b"hello", b"world"]
     else:
-        parts = [b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n", b"5\r\nhello\r\n", b"5\r\nworld\r\n0\r\n\r\n"]
+        parts = [
+            b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"5\r\nhello\r\n",
+            b"5\r\nworld\r\n0\r\n\r\n",
+        ]
     with server("receiving:each_chunk") as s, s.connect() as client:
         client.send(parts[0] + parts[1])
         assert s.wait_for_note("chunk") == {"event": "chunk", "body": "hello", "more": True}
         client.send(parts[2])
         assert client.read_response().status == 200
+        s.wait_for_line('"more": false')
         assert "".join(note["body"] for note in s.notes) == "helloworld"
 
 
@@ -227,6 +233,7 @@ def test_a50_an_unread_body_is_never_parsed_as_a_request(server):
         assert client.read_response().body == b"/"
         client.close()
         assert s.get("/next").body == b"/next"
+        s.wait_for_line('"path": "/next"')
         assert [note["path"] for note in s.notes] == ["/", "/next"]
 
 
@@ -252,6 +259,7 @@ def test_a50_the_rest_of_an_unread_body_that_comes_later_is_not_a_request(server
             rest = b""
         assert rest == b""
         assert s.get("/next").body == b"/next"
+        s.wait_for_line('"path": "/next"')
         assert [note["path"] for note in s.notes] == ["/", "/next"]
 
 

@@ -1,4 +1,5 @@
 """What the application may `send()`, and what the client then sees (A55-A75)."""
+
 import hashlib
 import re
 
@@ -114,6 +115,14 @@ def test_a65_a_body_goes_out_in_the_framing_the_app_chose(shared, app):
             assert response.get("content-length") == (b"10" if app == "sized" else None)
 
 
+def test_a65_parts_sent_in_one_step_arrive_whole(shared):
+    with shared("sending:in_one_step").connect() as client:
+        for _ in range(2):
+            client.get("/")
+            response = client.read_response()
+            assert response.complete and response.body == b"0123456789"
+
+
 def test_a65_b7_http_1_0_is_never_answered_in_chunks(shared):
     with shared("sending:unsized").connect() as client:
         client.send(b"GET / HTTP/1.0\r\n\r\n")
@@ -177,7 +186,9 @@ def test_a64_b11_a_body_shorter_than_its_content_length_aborts(server, path):
         client.get(path)
         raw = client.read_until_eof()
         # Nothing after the short body, and no clean end of another length.
-        assert not raw or raw.startswith(b"HTTP/1.1 500 ") or re.search(rb"content-length: 10\r\n(.*\r\n)*\r\nxxx$", raw)
+        assert (
+            not raw or raw.startswith(b"HTTP/1.1 500 ") or re.search(rb"content-length: 10\r\n(.*\r\n)*\r\nxxx$", raw)
+        )
 
 
 # Headers and status.
@@ -223,7 +234,9 @@ def test_a63_b13_legal_values_are_sent_verbatim(shared, value):
     assert shared("sending:header_value").get(f"/?{encoded}").get("x-value") == value
 
 
-@pytest.mark.parametrize(("status", "reason"), [(200, "OK"), (201, "Created"), (404, "Not Found"), (418, None), (503, "Service Unavailable")])
+@pytest.mark.parametrize(
+    ("status", "reason"), [(200, "OK"), (201, "Created"), (404, "Not Found"), (418, None), (503, "Service Unavailable")]
+)
 def test_a71_known_statuses_have_their_reason(shared, status, reason):
     response = shared("sending:status").get(f"/{status}")
     assert response.status == status

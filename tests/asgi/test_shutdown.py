@@ -1,4 +1,5 @@
 """How a server ends, and how its workers are replaced (A75, B32, B42, B43, B47, B48)."""
+
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ def refuses_connections(s):
 
 
 def test_a75_b42_a_request_in_flight_finishes_with_connection_close(server):
-    with server("lifespans:upload") as s, s.connect() as busy, s.connect() as idle:
+    with server("lifespans:upload", "--keep-alive", "60") as s, s.connect() as busy, s.connect() as idle:
         idle.post(b"x")
         assert not idle.read_response().closes
         busy.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe")
@@ -34,6 +35,22 @@ def test_a75_b42_a_request_in_flight_finishes_with_connection_close(server):
         assert response.status == 200 and response.body == b"hello" and response.complete
         assert response.closes
         busy.expect_closed()
+        assert s.wait_for_exit() == 0
+
+
+def test_b42_a_connection_that_was_idle_may_ask_once_more_while_the_server_drains(server):
+    """Its request may have been on the way when the server began to stop."""
+    with server("echo:app", "--keep-alive", "60") as s, s.connect() as client:
+        client.post(b"before")
+        assert not client.read_response().closes
+        s.kill(signal.SIGTERM)
+        closing = False
+        while not closing:  # the first answers may come before the signal does
+            client.post(b"again")
+            response = client.read_response()
+            assert response.body == b"again"
+            closing = response.closes
+        client.expect_closed()
         assert s.wait_for_exit() == 0
 
 
@@ -51,7 +68,7 @@ def test_b42_a_request_already_sent_is_answered(server):
 
 
 def test_b42_background_work_finishes_within_the_graceful_timeout(server, gate_file):
-    with server("lifespans:background", env=gate_file.env) as s, s.connect() as client:
+    with server("lifespans:background", "--keep-alive", "60", env=gate_file.env) as s, s.connect() as client:
         client.get("/")
         assert client.read_response().body == b"answer"
         s.wait_for_note("background begins")

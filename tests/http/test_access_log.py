@@ -1,4 +1,5 @@
 """One line for each response, in gunicorn's default format (B14, B51)."""
+
 import re
 
 import pytest

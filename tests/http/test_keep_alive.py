@@ -1,4 +1,5 @@
-"""How long an idle connection is kept (B37)."""
+"""How long a connection that asks nothing is kept (B37, B38)."""
+
 import time
 
 import pytest
@@ -46,3 +47,14 @@ def test_b37_the_keep_alive_time_is_a_setting(server):
         answered = time.monotonic()
         client.expect_closed()
         assert 3.8 < time.monotonic() - answered < 6
+
+
+@pytest.mark.slow
+def test_b38_a_head_that_does_not_come_ends_the_connection(server):
+    with server("echo:path") as s, s.connect() as silent, s.connect() as halting:
+        halting.send(b"GET / HTTP/1.1\r\nhost: x\r\n")
+        for client in (silent, halting):
+            client.socket.settimeout(45)
+            raw = client.read_until_eof()
+            assert raw == b"" or raw.startswith(b"HTTP/1.1 408 ")
+        assert s.get("/next").body == b"/next"
