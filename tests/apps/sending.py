@@ -401,6 +401,19 @@ async def survivor(scope, receive, send):
 
 
 @http_only
+async def idle(scope, receive, send):
+    """Waits for ever; unless the path says not to, in the middle of its answer."""
+    if scope["path"] != "/before-the-answer":
+        await send(start())
+        await send(body(b"hello", more=True))
+    note("waits", path=scope["path"])
+    try:
+        await asyncio.Event().wait()
+    finally:
+        note("ends", path=scope["path"])
+
+
+@http_only
 async def talks_to_nobody(scope, receive, send):
     """Keeps sending after the client has left."""
     await send(start())

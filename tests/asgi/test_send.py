@@ -388,6 +388,22 @@ def test_a73_a_disconnect_does_not_cancel_the_app(server):
         s.wait_for_note("ends")
 
 
+def test_a73_b32_an_idle_stream_ends_some_time_after_its_client_left(server):
+    """The grace period is for what is half answered; work that has not begun to answer goes on."""
+    with server("sending:idle", "--asgi-disconnect-grace-period", "1", "--graceful-timeout", "1") as s:
+        clients = []
+        for count, path in enumerate(["/before-the-answer", "/first", "/second"], 1):
+            clients.append(s.connect())
+            clients[-1].get(path)
+            s.wait_for_note("waits", count=count)
+        clients[0].close()
+        clients[1].close()
+        assert s.wait_for_note("ends")["path"] == "/first"
+        clients[2].close()
+        assert s.wait_for_note("ends", count=2)["path"] == "/second"
+        assert [line for line in s.lines if "Traceback" in line] == []
+
+
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_a74_send_to_a_client_that_left_raises_an_os_error_and_receive_says_disconnect(server, leave):
     with server("sending:talks_to_nobody") as s:
