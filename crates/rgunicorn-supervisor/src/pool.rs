@@ -315,7 +315,10 @@ impl Pool {
             return;
         }
         let vacancy = match worker.state {
-            State::Ready { since, .. } if now >= since + STEADY => Vacancy::new(now),
+            // Steady until now, or not to blame: its place is free at once.
+            State::Ready { since, .. } if now >= since + STEADY || ending.came_from_outside() => {
+                Vacancy::new(now)
+            }
             State::Ready { .. } => Vacancy::after_crash(worker.failures, now),
             _ if self.phase == Phase::Starting && !ending.came_from_outside() => {
                 let cause = Cause::of_boot_failure(ending);
@@ -598,6 +601,16 @@ mod tests {
         scene.ends(3, Ending::Code(3));
         assert!(!scene.pool.is_stopping());
         assert_eq!(scene.serving(), [1]);
+    }
+
+    #[test]
+    fn a_ready_worker_that_somebody_killed_is_replaced_at_once_however_often() {
+        let mut scene = Scene::running(1);
+        for number in 1..5 {
+            scene.ends(number, Ending::Signal(9));
+            assert_eq!(scene.alive(), [number + 1]);
+            scene.ready(number + 1);
+        }
     }
 
     #[test]
