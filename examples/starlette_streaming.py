@@ -1,8 +1,8 @@
 """Server-sent events with Starlette: one event per tick until the client leaves.
 
-    pip install starlette
-    rgunicorn -k asgi examples.starlette_streaming:app
-    curl --no-buffer http://127.0.0.1:8000/ticks?every=0.5
+pip install starlette
+rgunicorn -k asgi examples.starlette_streaming:app
+curl --no-buffer http://127.0.0.1:8000/ticks?every=0.5
 """
 
 import asyncio
@@ -26,9 +26,7 @@ async def ticks(every: float):
 
 async def stream(request: Request) -> StreamingResponse:
     every = float(request.query_params.get("every", "1"))
-    return StreamingResponse(
-        ticks(every), media_type="text/event-stream", headers={"cache-control": "no-cache"}
-    )
+    return StreamingResponse(ticks(every), media_type="text/event-stream", headers={"cache-control": "no-cache"})
 
 
 app = Starlette(routes=[Route("/ticks", stream)])

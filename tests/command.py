@@ -82,7 +82,8 @@ def serving(*arguments, cwd, env={}, pass_fds=(), await_line="Listening at: "):
             server.wait_for_line(await_line)
         yield server
         if server.ended is None:
-            assert server.stop().code == 0
+            code = server.stop().code
+            assert code == 0, f"exit code {code} after SIGTERM"
         server.ended.assert_no_traceback()
     finally:
         kill_all(process)

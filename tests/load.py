@@ -276,6 +276,14 @@ class deadline:
             raise asyncio.TimeoutError(f"no whole answer within {DEADLINE} s")
 
 
+def wait_until_all_serve(server, pids):
+    """Until each of these workers has answered GET / with its pid in x-pid."""
+    missing, end = set(pids), time.monotonic() + DEADLINE
+    while missing:
+        assert time.monotonic() < end, f"workers {missing} did not answer within {DEADLINE} s"
+        missing.discard(int(server.get("/").get("x-pid")))
+
+
 def live_workers(server):
     """The pids of the workers that have not exited; one that waits to be reaped has."""
     children = psutil.Process(server.pid).children()
@@ -283,12 +291,22 @@ def live_workers(server):
 
 
 def wait_for_death(pid, seconds=DEADLINE):
-    """Until the process has exited, through its pidfd; works for processes that are not our children."""
+    """Until the process has exited."""
+    wait_for_any_death([pid], seconds)
+
+
+def wait_for_any_death(pids, seconds=DEADLINE):
+    """The pid of the first of these processes to exit, through pidfds: they are not our children."""
+    handles = {}
     try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([handle], [], [], seconds)[0], f"process {pid} did not exit within {seconds} s"
+        for pid in pids:
+            try:
+                handles[os.pidfd_open(pid)] = pid
+            except ProcessLookupError:
+                return pid
+        ended, _, _ = select.select(handles, [], [], seconds)
+        assert ended, f"none of the processes {pids} exited within {seconds} s"
+        return handles[ended[0]]
     finally:
-        os.close(handle)
+        for handle in handles:
+            os.close(handle)

@@ -54,7 +54,9 @@ def test_an_object_that_is_no_application_is_named_and_exits_4(target):
     ended.assert_no_traceback()
 
 
-@pytest.mark.parametrize("target", ["hello:create_app(name=", "hello:1+1", "hello:create_app(open('x'))", "hello:number()"])
+@pytest.mark.parametrize(
+    "target", ["hello:create_app(name=", "hello:1+1", "hello:create_app(open('x'))", "hello:number()"]
+)
 def test_an_expression_that_is_no_name_and_no_factory_call_exits_4(target):
     ended = asgi(target)
     assert ended.code == 4
@@ -142,7 +144,7 @@ def test_a_failed_boot_says_why_in_gunicorns_words():
 def test_no_application_is_an_error_of_configuration():
     ended = run("-k", "asgi", cwd=APPS)
     assert ended.code == 1
-    ended.line_with("No application module specified")
+    assert "no application" in ended.output.lower()
     ended.assert_no_traceback()
 
 

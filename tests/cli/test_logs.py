@@ -165,12 +165,15 @@ def test_the_error_log_may_be_a_file_and_stderr_is_silent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "level, shown", [("debug", {"DEBUG", "INFO"}), ("info", {"INFO"}), ("warning", set()), ("error", set()), ("critical", set())]
+    "level, shown",
+    [("debug", {"DEBUG", "INFO"}), ("info", {"INFO"}), ("warning", set()), ("error", set()), ("critical", set())],
 )
 def test_the_log_level_is_the_least_that_is_shown(tmp_path, level, shown):
     path = tmp_path / "quiet.sock"
     with asgi("-b", f"unix:{path}", "--log-level", level, await_line=None) as s:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), retries=0), base_url="http://localhost") as client:
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path), retries=0), base_url="http://localhost"
+        ) as client:
             eventually(path.exists, "the socket")
             assert eventually(lambda: answer(client), "an answer") == "hello"
         lines = s.stop().stderr.splitlines()

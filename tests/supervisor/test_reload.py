@@ -7,12 +7,16 @@ import pytest
 
 from load import live_workers
 from load import wait_for_death
+from load import wait_until_all_serve
 
 BOOTING = r"Booting worker with pid: (\d+)"
 GOOD = """
+import os
+
 async def app(scope, receive, send):
     assert scope["type"] == "http"
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    headers = [(b"content-length", b"2"), (b"x-pid", str(os.getpid()).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"%s"})
 """
 BAD_LIFESPAN = """
@@ -46,9 +50,16 @@ def booted(s, *numbers):
     return [int(s.wait_for_line(BOOTING, 30, number)[1]) for number in numbers]
 
 
+def serving(s, *numbers):
+    """The pids of the workers that were started as these, once each has answered."""
+    pids = booted(s, *numbers)
+    wait_until_all_serve(s, pids)
+    return pids
+
+
 def test_hup_serves_the_new_code_from_new_workers(site, code):
     with site("v1") as s:
-        old = booted(s, 1, 2)
+        old = serving(s, 1, 2)
         assert s.get("/").body == b"v1"
         code.write_text(GOOD % "v2")
         s.kill(signal.SIGHUP)
@@ -62,7 +73,7 @@ def test_hup_serves_the_new_code_from_new_workers(site, code):
 
 def test_hup_keeps_an_idle_connection_until_its_next_answer_or_closes_it_cleanly(site):
     with site("v1", "--keep-alive", "60") as s, s.connect() as client:
-        old = booted(s, 1, 2)
+        old = serving(s, 1, 2)
         client.get("/")
         assert client.read_response().body == b"v1"
         s.kill(signal.SIGHUP)
@@ -77,7 +88,7 @@ def test_hup_with_broken_code_keeps_the_old_workers_and_logs_the_error(site, cod
     source, message = BROKEN[kind]
     with site("v1") as s:
         s.expect_errors()
-        old = booted(s, 1, 2)
+        old = serving(s, 1, 2)
         assert s.get("/").body == b"v1"
         code.write_text(source)
         s.kill(signal.SIGHUP)
@@ -90,7 +101,7 @@ def test_hup_with_broken_code_keeps_the_old_workers_and_logs_the_error(site, cod
 def test_hup_with_mended_code_serves_it_after_a_broken_one(site, code):
     with site("v1") as s:
         s.expect_errors()
-        old = booted(s, 1, 2)
+        old = serving(s, 1, 2)
         assert s.get("/").body == b"v1"
         code.write_text("app = (\n")
         s.kill(signal.SIGHUP)
@@ -106,7 +117,7 @@ def test_a_crash_while_the_code_is_broken_does_not_end_the_server(site, code):
     """The survivor serves; the replacement is tried again until it starts."""
     with site("v1") as s:
         s.expect_errors()
-        first, second = booted(s, 1, 2)
+        first, second = serving(s, 1, 2)
         assert s.get("/").body == b"v1"
         code.write_text("app = (\n")
         kill_one(first)

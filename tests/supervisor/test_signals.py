@@ -9,6 +9,7 @@ import pytest
 from client import Client
 from load import live_workers
 from load import wait_for_death
+from load import wait_until_all_serve
 
 APPS = Path(__file__).parent / "apps"
 BOOTING = r"Booting worker with pid: (\d+)"
@@ -76,7 +77,7 @@ def test_a_request_longer_than_graceful_timeout_is_cut_off_and_the_exit_code_is_
 def test_term_logs_what_gunicorn_logs(site):
     with site(workers=2) as s:
         pids = [int(s.wait_for_line(BOOTING, count=number)[1]) for number in (1, 2)]
-        assert s.get("/").status == 200
+        wait_until_all_serve(s, pids)
         assert s.stop() == 0
         log = "\n".join(s.lines)
         for pid in pids:
@@ -112,6 +113,7 @@ def test_ttin_adds_a_worker_and_ttou_takes_the_oldest(site):
         assert s.get("/").body == str(first).encode()
         s.kill(signal.SIGTTIN)
         second = int(s.wait_for_line(BOOTING, count=2)[1])
+        wait_until_all_serve(s, [first, second])
         assert live_workers(s) == sorted([first, second])
         s.kill(signal.SIGTTOU)
         wait_for_death(first)

@@ -10,6 +10,7 @@ import pytest
 
 from load import live_workers
 from load import wait_for_death
+from load import wait_until_all_serve
 
 APPS = Path(__file__).parent / "apps"
 BOOTING = r"Booting worker with pid: (\d+)"
@@ -36,7 +37,7 @@ def answering(s) -> int:
 def test_a_killed_worker_is_replaced_and_named_in_the_log(site):
     with site(workers=2) as s:
         first, second = booted(s, 1), booted(s, 2)
-        answering(s)
+        wait_until_all_serve(s, [first, second])
         os.kill(first, signal.SIGKILL)
         s.wait_for_line(rf"\[ERROR\] Worker \(pid:{first}\) was sent SIGKILL! Perhaps out of memory\?")
         third = booted(s, 3)
@@ -66,7 +67,7 @@ def test_the_codes_of_a_failed_boot_end_nothing_once_a_worker_has_served(site, c
 def test_every_worker_may_be_killed_at_once(site):
     with site(workers=3) as s:
         old = [booted(s, number) for number in (1, 2, 3)]
-        answering(s)
+        wait_until_all_serve(s, old)
         for pid in old:
             os.kill(pid, signal.SIGKILL)
         new = [booted(s, number) for number in (4, 5, 6)]
@@ -128,7 +129,7 @@ def test_the_master_has_one_thread(site):
 def test_workers_end_by_themselves_when_the_master_is_killed(site):
     with site(workers=2) as s:
         workers = [booted(s, 1), booted(s, 2)]
-        answering(s)
+        wait_until_all_serve(s, workers)
         s.stop(signal.SIGKILL)
         for pid in workers:
             wait_for_death(pid, 15)

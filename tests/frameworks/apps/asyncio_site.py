@@ -90,7 +90,7 @@ async def task_group_failing(_):
             group.create_task(wait_for_ever())
             await asyncio.sleep(0)
             group.create_task(fail())
-    except BaseExceptionGroup as group:
+    except BaseExceptionGroup as group:  # noqa: F821 (from Python 3.11 on)
         return ended + [type(error).__name__ for error in group.exceptions]
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+import anyio
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -155,6 +156,8 @@ async def upload_until_disconnect(request):
 async def broken_stream(request):
     async def pieces():
         yield b"the beginning, "
+        for _ in range(int(request.query_params["pauses"])):
+            await asyncio.sleep(0)
         raise RuntimeError("broken in the middle of the stream")
 
     return StreamingResponse(pieces(), media_type="text/plain")
@@ -179,17 +182,26 @@ async def events(request):
     return StreamingResponse(generate(), media_type="text/event-stream")
 
 
-async def silent_events(request):
-    """One event, then nothing: only the disconnect can end this generator."""
+class SilentEvents:
+    """One event, then nothing. Only `receive` tells that the client left, so it is awaited beside the
+    stream, as sse-starlette does: Starlette itself trusts `send` to raise and would wait for ever.
+    """
 
-    async def generate():
+    async def __call__(self, scope, receive, send):
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.stream, send)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+    async def stream(self, send):
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"data: hello\n\n", "more_body": True})
         try:
-            yield "data: hello\n\n"
-            await asyncio.Event().wait()
+            await anyio.sleep_forever()
         finally:
             tell("silent events finalised")
-
-    return StreamingResponse(generate(), media_type="text/event-stream")
 
 
 async def wait_for_disconnect(request):
@@ -285,7 +297,7 @@ class Inner:
             scope["state"]["order"].append("inner in")
         await self.app(scope, receive, send)
         if scope["type"] == "http":
-            happened["inner out"] += 1
+            tell("inner out")
 
 
 async def hello(request):
@@ -307,7 +319,7 @@ app = Starlette(
         Route("/upload-until-disconnect", upload_until_disconnect, methods=["POST"]),
         Route("/broken-stream", broken_stream),
         Route("/events", events),
-        Route("/silent-events", silent_events),
+        Route("/silent-events", SilentEvents()),
         Route("/wait-for-disconnect", wait_for_disconnect),
         Route("/background", background),
         Route("/failing-background", failing_background),
@@ -320,6 +332,8 @@ app = Starlette(
         Route("/private-state", private_state),
         Mount("/wrapped", routes=[Route("/hello", hello)], middleware=[Middleware(Outer), Middleware(Inner)]),
         Mount("/gzip", routes=[Route("/echo", echo, methods=["POST"])], middleware=[Middleware(GZipMiddleware)]),
-        Mount("/base", routes=[Route("/events", events), Route("/large", large_stream)], middleware=[Middleware(Outer)]),
+        Mount(
+            "/base", routes=[Route("/events", events), Route("/large", large_stream)], middleware=[Middleware(Outer)]
+        ),
     ],
 )

@@ -85,4 +85,5 @@ async def answer(send, body):
 
 
 async def start(send, *headers):
-    await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+    headers = [*headers, (b"x-pid", str(os.getpid()).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
