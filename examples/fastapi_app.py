@@ -1,9 +1,11 @@
 """A small FastAPI service: validation, an `async def` and a `def` endpoint, work after the response.
 
-pip install fastapi
-rgunicorn -k asgi examples.fastapi_app:app
-curl http://127.0.0.1:8000/items/7?q=tea
-curl http://127.0.0.1:8000/orders -H 'content-type: application/json' -d '{"item": 7, "amount": 2}'
+Start it from the repository's folder and try it:
+
+    pip install fastapi
+    rgunicorn -k asgi examples.fastapi_app:app
+    curl http://127.0.0.1:8000/items/7?q=tea
+    curl http://127.0.0.1:8000/orders -H 'content-type: application/json' -d '{"item": 7, "amount": 2}'
 """
 
 import logging

@@ -1,7 +1,9 @@
 """The smallest application: the same answer to every request, no framework.
 
-rgunicorn -k asgi examples.hello_asgi:app
-curl http://127.0.0.1:8000/
+Start it from the repository's folder and try it:
+
+    rgunicorn -k asgi examples.hello_asgi:app
+    curl http://127.0.0.1:8000/
 """
 
 BODY = b"Hello from rgunicorn!\n"

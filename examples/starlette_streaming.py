@@ -1,8 +1,10 @@
 """Server-sent events with Starlette: one event per tick until the client leaves.
 
-pip install starlette
-rgunicorn -k asgi examples.starlette_streaming:app
-curl --no-buffer http://127.0.0.1:8000/ticks?every=0.5
+Start it from the repository's folder and try it:
+
+    pip install starlette
+    rgunicorn -k asgi examples.starlette_streaming:app
+    curl --no-buffer http://127.0.0.1:8000/ticks?every=0.5
 """
 
 import asyncio
