@@ -52,6 +52,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     tracing::info!("Starting rgunicorn {}", env!("CARGO_PKG_VERSION"));
     let pidfile = config.pidfile.as_ref().map(Pidfile::create).transpose()?;
     let sockets = Sockets::bind(py, &config)?;
+    rgunicorn_supervisor::hold_signals()?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
     tracing::info!("Using worker: asgi");
     let argv = argv.to_vec();

@@ -30,6 +30,7 @@ pub use host::Fork;
 pub use host::Host;
 pub use pidfile::Pidfile;
 pub use run::Outcome;
+pub use run::hold_signals;
 pub use run::run;
 pub use seat::Seat;
 pub use settings::Settings;

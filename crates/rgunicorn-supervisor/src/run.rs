@@ -52,6 +52,15 @@ pub enum Outcome {
     Stopped(u8),
 }
 
+/// Holds back the signals that a master acts on until [`run`] listens to them. To be called
+/// before the server says that it is there: whoever reads that may send one at once.
+///
+/// # Errors
+/// When the system refuses.
+pub fn hold_signals() -> Result<(), SupervisorError> {
+    signals::block().map_err(SupervisorError::system("hold back signals"))
+}
+
 /// Keeps workers running until a signal ends the server.
 ///
 /// Returns once in the master, and once in each worker that it forks. Call it from the only

@@ -85,13 +85,6 @@ impl Life {
         &self.seat
     }
 
-    /// Both heartbeats at once: the first ones.
-    pub(super) fn beat_now(&self) {
-        let now = Instant::now();
-        self.seat.beat().runtime(now);
-        self.seat.beat().python(now);
-    }
-
     pub(super) fn runtime(&self) -> &Rc<LocalRuntime> {
         &self.runtime
     }
@@ -193,7 +186,7 @@ impl Life {
             server.run().await;
             Python::attach(|py| steering::resolve(drained.bind(py)));
         });
-        steering::beat(slf);
+        steering::beat(slf)?;
         this.seat.ready();
         Ok(true)
     }
@@ -232,15 +225,9 @@ impl Life {
             .transpose()
     }
 
-    /// Shows the master that Python's side of the loop goes round.
-    fn beat(&self, py: Python<'_>) -> PyResult<()> {
-        self.seat.beat().python(Instant::now());
-        let Some(server) = self.server() else {
-            return Ok(());
-        };
-        server
-            .app()
-            .cancel_abandoned(py, self.config.disconnect_grace)
+    /// The heartbeat's callback.
+    fn beat(slf: &Bound<'_, Self>) -> PyResult<()> {
+        steering::beat(slf)
     }
 }
 

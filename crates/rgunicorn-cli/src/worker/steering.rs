@@ -148,30 +148,15 @@ fn reopen_logs(life: &Bound<'_, Life>) -> PyResult<()> {
     Ok(())
 }
 
-/// Shows the master, again and again, that this worker is alive: the runtime
-/// by itself, and Python's side of the loop by a callback on it.
-pub(super) fn beat(life: &Bound<'_, Life>) {
-    let this = life.borrow();
-    let timeout = this.config().timeout;
-    let every = if timeout.is_zero() {
-        BEAT
-    } else {
-        BEAT.min(timeout / 3)
-    };
-    let owner = life.clone().unbind();
-    this.beat_now();
-    this.runtime().spawn_local(async move {
-        loop {
-            sleep(every).await;
-            Python::attach(|py| report(beat_once(owner.bind(py))));
-        }
-    });
-}
-
-fn beat_once(life: &Bound<'_, Life>) -> PyResult<()> {
+/// Shows the master that this worker is alive, looks after the worker, and
+/// does so again after a while. A callback on the event loop, so that it proves
+/// both: that the runtime takes turns, and that Python's side of the loop goes round.
+pub(super) fn beat(life: &Bound<'_, Life>) -> PyResult<()> {
     let py = life.py();
     let this = life.borrow();
-    this.seat().beat().runtime(Instant::now());
+    let (now, beat) = (Instant::now(), this.seat().beat());
+    beat.runtime(now);
+    beat.python(now);
     if this.seat().master_is_gone() && this.plan() == Plan::Serve {
         tracing::warn!(
             "The master is gone: worker (pid: {}) ends.",
@@ -179,9 +164,20 @@ fn beat_once(life: &Bound<'_, Life>) -> PyResult<()> {
         );
         drain(life)?;
     }
-    let callback = life.getattr(intern!(py, "beat"))?;
+    if let Some(server) = this.server() {
+        let grace = this.config().disconnect_grace;
+        server.app().cancel_abandoned(py, grace)?;
+    }
+    let timeout = this.config().timeout;
+    let every = if timeout.is_zero() {
+        BEAT
+    } else {
+        BEAT.min(timeout / 3)
+    };
+    let again = life.getattr(intern!(py, "beat"))?;
+    let arguments = (every.as_secs_f64(), again);
     this.event_loop(py)
-        .call_method1(intern!(py, "call_soon"), (callback,))?;
+        .call_method1(intern!(py, "call_later"), arguments)?;
     Ok(())
 }
 
