@@ -211,6 +211,13 @@ def test_an_event_stream_is_finalised_when_its_client_leaves(site, path):
         assert client.get("/wait-until/events finalised").status_code == 200
 
 
+def test_a_stream_that_nobody_watches_is_cancelled_when_its_client_has_left(site):
+    with site("--asgi-disconnect-grace-period", "1") as (s, client):
+        with httpx.stream("GET", s.url + "/quiet-events") as answer:
+            assert next(answer.iter_lines()) == "data: hello"
+        assert client.get("/wait-until/quiet events finalised").status_code == 200
+
+
 def test_a_silent_event_stream_is_finalised_when_its_client_leaves(site):
     with site() as (s, client):
         with httpx.stream("GET", s.url + "/silent-events") as answer:

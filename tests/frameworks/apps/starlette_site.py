@@ -182,6 +182,19 @@ async def events(request):
     return StreamingResponse(generate(), media_type="text/event-stream")
 
 
+async def quiet_events(request):
+    """One event, then nothing, and nobody awaits `receive`: only the server can end it."""
+
+    async def generate():
+        try:
+            yield "data: hello\n\n"
+            await asyncio.get_running_loop().create_future()
+        finally:
+            tell("quiet events finalised")
+
+    return StreamingResponse(generate(), media_type="text/event-stream")
+
+
 class SilentEvents:
     """One event, then nothing. Only `receive` tells that the client left, so it is awaited beside the
     stream, as sse-starlette does: Starlette itself trusts `send` to raise and would wait for ever.
@@ -319,6 +332,7 @@ app = Starlette(
         Route("/upload-until-disconnect", upload_until_disconnect, methods=["POST"]),
         Route("/broken-stream", broken_stream),
         Route("/events", events),
+        Route("/quiet-events", quiet_events),
         Route("/silent-events", SilentEvents()),
         Route("/wait-for-disconnect", wait_for_disconnect),
         Route("/background", background),
