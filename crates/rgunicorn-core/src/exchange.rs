@@ -157,8 +157,17 @@ pub(crate) enum Stage {
     Open,
     /// Nothing more is to come.
     Complete,
+    /// The end of the body is among the bytes that were made of it.
+    Encoded,
     /// The answer broke off after its head: the client must see that.
     Aborted,
+}
+
+impl Stage {
+    /// Whether the application has given all of its answer.
+    pub(crate) fn is_complete(self) -> bool {
+        matches!(self, Self::Complete | Self::Encoded)
+    }
 }
 
 /// Whether a part of a body is the last.

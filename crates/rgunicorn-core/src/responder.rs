@@ -49,7 +49,7 @@ impl Responder {
             return Received::Disconnected;
         }
         let stage = self.exchange.outbound.borrow().stage;
-        if matches!(stage, Stage::Complete | Stage::Aborted) {
+        if stage.is_complete() || stage == Stage::Aborted {
             return Received::Disconnected;
         }
         let mut inbound = self.exchange.inbound.borrow_mut();
@@ -99,7 +99,7 @@ impl Responder {
 
     /// Whether the whole answer has been handed over.
     pub fn is_complete(&self) -> bool {
-        self.exchange.outbound.borrow().stage == Stage::Complete
+        self.exchange.outbound.borrow().stage.is_complete()
     }
 
     /// Whether a head was given, be it on the wire or not.
@@ -118,7 +118,9 @@ impl Responder {
         match outbound.stage {
             Stage::Awaiting => {}
             Stage::Held | Stage::Open => return Err(Misuse::AlreadyStarted.into()),
-            Stage::Complete | Stage::Aborted => return Err(Misuse::AlreadyComplete.into()),
+            Stage::Complete | Stage::Encoded | Stage::Aborted => {
+                return Err(Misuse::AlreadyComplete.into());
+            }
         }
         if self.exchange.liveness() != Liveness::Open {
             return Err(SendError::Disconnected);
@@ -149,7 +151,7 @@ impl Responder {
         let mut outbound = exchange.outbound.borrow_mut();
         match outbound.stage {
             Stage::Awaiting => return Err(Misuse::NotStarted.into()),
-            Stage::Complete => return Err(Misuse::AlreadyComplete.into()),
+            Stage::Complete | Stage::Encoded => return Err(Misuse::AlreadyComplete.into()),
             _ if exchange.liveness() != Liveness::Open => return Err(SendError::Disconnected),
             Stage::Aborted => return Err(SendError::Disconnected),
             Stage::Held | Stage::Open => {}
@@ -179,7 +181,7 @@ impl Responder {
             Stage::Awaiting | Stage::Held => outbound.fail(),
             Stage::Open if outbound.head.is_some() => outbound.fail(),
             Stage::Open => outbound.stage = Stage::Aborted,
-            Stage::Complete | Stage::Aborted => return,
+            Stage::Complete | Stage::Encoded | Stage::Aborted => return,
         }
         drop(outbound);
         self.exchange.mark_ready();

@@ -32,7 +32,7 @@ impl Connection {
         match (drained, exchange, stage) {
             (Poll::Ready(Err(_)), Some(exchange), _) => self.client_left(&exchange),
             (Poll::Ready(Err(_)), None, _) => self.close(),
-            (Poll::Ready(Ok(())), Some(exchange), Some(Stage::Complete)) => self.finish(exchange),
+            (Poll::Ready(Ok(())), Some(exchange), Some(Stage::Encoded)) => self.finish(exchange),
             (_, Some(exchange), Some(Stage::Aborted)) => self.cut(exchange),
             (_, Some(exchange), _) => self.report_backlog(&exchange),
             (Poll::Ready(Ok(())), None, _) => self.end_if_ending(),
@@ -54,7 +54,7 @@ impl Connection {
         let mut outbound = exchange.outbound.borrow_mut();
         self.encode_continue(exchange, &outbound, output);
         match outbound.stage {
-            Stage::Awaiting | Stage::Aborted => return outbound.stage,
+            Stage::Awaiting | Stage::Encoded | Stage::Aborted => return outbound.stage,
             // The application waits for something else: the head need not.
             Stage::Held => outbound.stage = Stage::Open,
             Stage::Open | Stage::Complete => {}
@@ -65,6 +65,8 @@ impl Connection {
         encode::body(output, self.framing.get(), &mut outbound.body);
         if outbound.stage == Stage::Complete {
             encode::end(output, self.framing.get());
+            // Once: what is encoded may take more than one write.
+            outbound.stage = Stage::Encoded;
         }
         outbound.stage
     }
