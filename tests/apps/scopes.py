@@ -125,3 +125,14 @@ async def meeting(scope, receive, send):
     scope["mark"] = scope["path"]
     await read_body(receive)
     await respond(send, scope["mark"].encode())
+
+
+class DoubleCallable:
+    """An application as ASGI 2 had it: called with the scope, then with the rest."""
+
+    def __init__(self, scope):
+        assert scope["type"] == "http", "no lifespan here"
+        self.scope = scope
+
+    async def __call__(self, receive, send):
+        await respond(send, self.scope["path"].encode())

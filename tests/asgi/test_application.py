@@ -215,3 +215,8 @@ def test_a17_b26_a_returned_value_is_an_error_after_an_intact_response(server):
         assert response.status == 200 and response.body == b"answer"
         s.wait_for_line(r"should return None, but returned '?123")
         client.expect_closed()
+
+
+def test_a4_an_asgi_2_application_is_called_with_the_scope_and_then_with_the_rest(server):
+    with server("scopes:DoubleCallable") as s:
+        assert s.get("/two").body == b"/two"

@@ -78,7 +78,7 @@ impl AsgiApp {
                 .cast::<Finished>()?
                 .get()
                 .call()?
-                .is_abandoned(now, grace)
+                .becomes_abandoned(now, grace)
             {
                 task.call_method0(intern!(py, "cancel"))?;
             }

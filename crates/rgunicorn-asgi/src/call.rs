@@ -16,8 +16,7 @@ use crate::message;
 pub(crate) struct Call {
     pub(crate) responder: Responder,
     pub(crate) context: Rc<CallContext>,
-    /// When the client was first seen to be gone.
-    left: Cell<Option<Instant>>,
+    absence: Cell<Absence>,
 }
 
 impl Call {
@@ -25,20 +24,35 @@ impl Call {
         Rc::new(Self {
             responder,
             context,
-            left: Cell::new(None),
+            absence: Cell::new(Absence::None),
         })
     }
 
     /// Whether the application has been sending to nobody for as long as `grace`.
-    /// One that has not begun to answer is left to finish what it does.
-    pub(crate) fn is_abandoned(&self, now: Instant, grace: Duration) -> bool {
+    /// Says so once. One that has not begun to answer is left to finish what it does.
+    pub(crate) fn becomes_abandoned(&self, now: Instant, grace: Duration) -> bool {
         if !self.responder.is_disconnected() || !self.responder.is_started() {
             return false;
         }
-        let left = self.left.get().unwrap_or(now);
-        self.left.set(Some(left));
-        now.duration_since(left) >= grace
+        let since = match self.absence.get() {
+            Absence::None => now,
+            Absence::Seen { since } => since,
+            Absence::Reported => return false,
+        };
+        let over = now.duration_since(since) >= grace;
+        let seen = Absence::Seen { since };
+        self.absence
+            .set(if over { Absence::Reported } else { seen });
+        over
     }
+}
+
+/// What is known of a client that left before its answer was complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Absence {
+    None,
+    Seen { since: Instant },
+    Reported,
 }
 
 /// What all calls share.

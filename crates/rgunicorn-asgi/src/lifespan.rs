@@ -125,6 +125,17 @@ impl Lifespan {
         Ok(self.ended.bind(py))
     }
 
+    /// Waits no longer for an application whose startup or shutdown takes too long.
+    ///
+    /// # Errors
+    /// When a future cannot be resolved.
+    pub fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        if self.stage.get() != Stage::Over {
+            tracing::error!("The application's lifespan took too long.");
+        }
+        self.over(py)
+    }
+
     fn over(&self, py: Python<'_>) -> PyResult<()> {
         self.stage.set(Stage::Over);
         resolve(self.started.bind(py), py.None().into_bound(py))?;

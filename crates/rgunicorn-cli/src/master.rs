@@ -9,7 +9,6 @@ mod sockets;
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process;
@@ -64,7 +63,6 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
         sockets,
         pidfile,
         preloaded,
-        warned_of_threads: false,
     };
     match rgunicorn_supervisor::run(master.settings(), &mut master)? {
         Outcome::Child(seat) => Ok(master.become_worker(seat)),
@@ -89,7 +87,6 @@ struct Master<'py> {
     sockets: Sockets,
     pidfile: Option<Pidfile>,
     preloaded: Option<Py<PyAny>>,
-    warned_of_threads: bool,
 }
 
 impl Master<'_> {
@@ -137,23 +134,10 @@ impl Master<'_> {
         self.config = config;
         Ok(())
     }
-
-    /// Threads do not survive a fork, and locks they hold stay locked in the worker.
-    fn warn_of_threads(&mut self) {
-        let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-        if threads > 1 && !self.warned_of_threads {
-            self.warned_of_threads = true;
-            tracing::warn!(
-                "The application runs {} threads in the master; workers start without them",
-                threads - 1
-            );
-        }
-    }
 }
 
 impl Host for Master<'_> {
     fn fork(&mut self, _: WorkerNumber) -> io::Result<Fork> {
-        self.warn_of_threads();
         if self.preloaded.is_some() {
             // What is loaded now is shared until written to; a collection in a worker would write.
             self.py.import("gc")?.call_method0("freeze")?;

@@ -3,11 +3,9 @@
 //! [`run`] is the whole story; its steps on the event loop are in [`life`],
 //! and what signals do is in [`steering`].
 
-use std::path::Path;
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use rgunicorn_asgi::outcome::traceback;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_eventloop::reactor;
@@ -35,6 +33,9 @@ pub(crate) fn run(
     preloaded: Option<Py<PyAny>>,
 ) -> u8 {
     tracing::info!("Booting worker with pid: {}", std::process::id());
+    if let Err(error) = steering::dump_stacks_when_aborted(py, &config.error_log) {
+        tracing::warn!("A hung worker's stacks will not be logged: {error}");
+    }
     let code = match preloaded.map_or_else(|| load_app(py, config), Ok) {
         Ok(app) => serve(py, config, listeners, seat, app.bind(py)).unwrap_or_else(|error| {
             tracing::error!("Exception in worker process\n{}", traceback(py, &error));
@@ -58,7 +59,6 @@ fn serve(
     seat: Seat,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    dump_stacks_when_aborted(py, &config.error_log)?;
     let asyncio = py.import("asyncio")?;
     let module = py.import("rgunicorn._asyncio")?;
     let event_loop = module.getattr("EventLoop")?.call0()?;
@@ -106,21 +106,3 @@ fn run_to_the_end(
         }
     }
 }
-
-/// A worker that hangs is sent SIGABRT: its stacks go to the error log first.
-fn dump_stacks_when_aborted(py: Python<'_>, error_log: &Path) -> PyResult<()> {
-    let arguments = PyDict::new(py);
-    if error_log != Path::new("-") {
-        let file = py
-            .import("builtins")?
-            .call_method1("open", (error_log.as_os_str(), "ab"))?;
-        arguments.set_item("file", file)?;
-    } else {
-        arguments.set_item("file", STANDARD_ERROR)?;
-    }
-    py.import("faulthandler")?
-        .call_method("enable", (), Some(&arguments))?;
-    Ok(())
-}
-
-const STANDARD_ERROR: i32 = 2;

@@ -202,7 +202,7 @@ impl Connection {
             }
             Err(rejection) => {
                 self.state.give_exchange(exchange);
-                self.reject(rejection);
+                self.reject(rejection, None);
             }
         }
     }
@@ -328,7 +328,7 @@ impl Connection {
         let settings = &self.state.settings;
         let allowed = match self.phase.get() {
             Phase::AwaitingFirst => settings.head_timeout,
-            Phase::AwaitingHead => return Some(settings.head_timeout),
+            Phase::AwaitingHead => settings.head_timeout,
             Phase::AwaitingNext => settings.keep_alive,
             Phase::Lingering | Phase::Discarding { .. } | Phase::Ending(_) => {
                 return Some(settings.linger);

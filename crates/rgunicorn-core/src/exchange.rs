@@ -2,8 +2,8 @@
 //!
 //! The connection fills the inbound side and empties the outbound side; the
 //! application does the reverse through its [`Responder`]. Both run on the
-//! worker's thread, so the sides are plain cells. No borrow is held while
-//! foreign code (the application, a waiter) runs.
+//! worker's thread, so the sides are plain cells. Of all borrows, only a shared
+//! one of the request's head is held while foreign code runs.
 //!
 //! Knows neither HTTP/1.1 nor HTTP/2: how an answer looks on the wire is
 //! decided where it is written.

@@ -1,5 +1,7 @@
 //! What a client sees, byte for byte, of a server whose application is written in Rust.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::rc::Rc;
 use std::time::Duration;
 

@@ -97,6 +97,16 @@ impl Life {
         self.server.borrow().clone()
     }
 
+    /// Waits no longer for the application to start or to stop.
+    pub(super) fn give_up_lifespan(&self, py: Python<'_>) -> PyResult<()> {
+        match &*self.lifespan.borrow() {
+            Some(lifespan) if self.server.borrow().is_none() => {
+                lifespan.bind(py).borrow().give_up(py)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn plan(&self) -> Plan {
         self.plan.get()
     }

@@ -1,14 +1,16 @@
 //! What steers a worker: signals, the heartbeat, and the end of its time.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use rgunicorn_asgi::app::AsgiApp;
 use rgunicorn_core::server::Server;
-use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::time::sleep;
@@ -46,6 +48,13 @@ pub(super) fn listen(life: &Bound<'_, Life>) -> PyResult<()> {
     on_signal(life, SignalKind::interrupt(), stop)?;
     on_signal(life, SignalKind::quit(), stop)?;
     on_signal(life, SignalKind::user_defined1(), reopen_logs)?;
+    // Meant for the master; by default they would stop the process.
+    on_signal(life, SignalKind::from_raw(Signal::SIGTTIN as i32), ignore)?;
+    on_signal(life, SignalKind::from_raw(Signal::SIGTTOU as i32), ignore)?;
+    Ok(())
+}
+
+fn ignore(_: &Bound<'_, Life>) -> PyResult<()> {
     Ok(())
 }
 
@@ -54,7 +63,7 @@ fn on_signal(
     kind: SignalKind,
     act: fn(&Bound<'_, Life>) -> PyResult<()>,
 ) -> PyResult<()> {
-    let mut signals: Signal = signal(kind)?;
+    let mut signals = signal(kind)?;
     let owner = life.clone().unbind();
     life.borrow().runtime().spawn_local(async move {
         while signals.recv().await.is_some() {
@@ -110,10 +119,10 @@ fn begin_stop(life: &Bound<'_, Life>, within: Duration) -> bool {
 /// Cancels the tasks after `cancel`, and closes what they left open after
 /// another `abort`.
 fn end_after(life: &Bound<'_, Life>, cancel: Duration, abort: Duration) {
-    let Some(server) = life.borrow().server() else {
-        return;
-    };
     let cancel = tokio::time::Instant::now() + cancel;
+    let Some(server) = life.borrow().server() else {
+        return give_up_starting_at(life, cancel);
+    };
     life.borrow().runtime().spawn_local(async move {
         sleep_until(cancel).await;
         Python::attach(|py| report(cancel_tasks(py, &server)));
@@ -125,13 +134,19 @@ fn end_after(life: &Bound<'_, Life>, cancel: Duration, abort: Duration) {
     });
 }
 
+/// Told to end before it served: its startup may take as long as requests may.
+fn give_up_starting_at(life: &Bound<'_, Life>, when: tokio::time::Instant) {
+    let owner = life.clone().unbind();
+    life.borrow().runtime().spawn_local(async move {
+        sleep_until(when).await;
+        Python::attach(|py| report(owner.bind(py).borrow().give_up_lifespan(py)));
+    });
+}
+
 fn cancel_tasks(py: Python<'_>, server: &Rc<Server<AsgiApp>>) -> PyResult<()> {
     let tasks = server.app().tasks(py);
     if !tasks.is_empty() {
-        tracing::warn!(
-            "Cancel {} running task(s), timeout graceful shutdown exceeded",
-            tasks.len()
-        );
+        tracing::warn!("Cancelling {} running task(s)", tasks.len());
     }
     for task in tasks {
         task.call_method0(intern!(py, "cancel"))?;
@@ -142,6 +157,7 @@ fn cancel_tasks(py: Python<'_>, server: &Rc<Server<AsgiApp>>) -> PyResult<()> {
 /// USR1: the log files were moved away.
 fn reopen_logs(life: &Bound<'_, Life>) -> PyResult<()> {
     logging::reopen();
+    dump_stacks_when_aborted(life.py(), &life.borrow().config().error_log)?;
     if let Some(server) = life.borrow().server() {
         server.reopen_access_log()?;
     }
@@ -157,6 +173,16 @@ pub(super) fn beat(life: &Bound<'_, Life>) -> PyResult<()> {
     let (now, beat) = (Instant::now(), this.seat().beat());
     beat.runtime(now);
     beat.python(now);
+    let timeout = this.config().timeout;
+    let every = if timeout.is_zero() {
+        BEAT
+    } else {
+        BEAT.min(timeout / 3)
+    };
+    let again = life.getattr(intern!(py, "beat"))?;
+    let arguments = (every.as_secs_f64(), again);
+    this.event_loop(py)
+        .call_method1(intern!(py, "call_later"), arguments)?;
     if this.seat().master_is_gone() && this.plan() == Plan::Serve {
         tracing::warn!(
             "The master is gone: worker (pid: {}) ends.",
@@ -168,16 +194,6 @@ pub(super) fn beat(life: &Bound<'_, Life>) -> PyResult<()> {
         let grace = this.config().disconnect_grace;
         server.app().cancel_abandoned(py, grace)?;
     }
-    let timeout = this.config().timeout;
-    let every = if timeout.is_zero() {
-        BEAT
-    } else {
-        BEAT.min(timeout / 3)
-    };
-    let again = life.getattr(intern!(py, "beat"))?;
-    let arguments = (every.as_secs_f64(), again);
-    this.event_loop(py)
-        .call_method1(intern!(py, "call_later"), arguments)?;
     Ok(())
 }
 
@@ -192,3 +208,21 @@ pub(super) fn resolve(future: &Bound<'_, PyAny>) {
     };
     report(complete());
 }
+
+/// A worker that hangs is sent SIGABRT: its stacks go to the error log first.
+pub(super) fn dump_stacks_when_aborted(py: Python<'_>, error_log: &Path) -> PyResult<()> {
+    let arguments = PyDict::new(py);
+    if error_log != Path::new("-") {
+        let file = py
+            .import("builtins")?
+            .call_method1("open", (error_log.as_os_str(), "ab"))?;
+        arguments.set_item("file", file)?;
+    } else {
+        arguments.set_item("file", STANDARD_ERROR)?;
+    }
+    py.import("faulthandler")?
+        .call_method("enable", (), Some(&arguments))?;
+    Ok(())
+}
+
+const STANDARD_ERROR: i32 = 2;

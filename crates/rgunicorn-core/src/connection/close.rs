@@ -78,13 +78,13 @@ impl Connection {
 
     /// Answers a request that is not HTTP, and ends the connection: where the
     /// next request would begin is unknown.
-    pub(super) fn reject(&self, rejection: Rejection) {
+    pub(super) fn reject(&self, rejection: Rejection, head: Option<&Head>) {
         let reason = rejection.to_string();
         tracing::warn!(
             "Invalid request from ip={}: {reason}",
             self.peer.client_text()
         );
-        self.answer(rejection.status(), &reason);
+        self.answer(rejection.status(), &reason, head);
     }
 
     /// The request body turned out to be malformed.
@@ -94,9 +94,10 @@ impl Connection {
         if !untouched {
             self.log(&exchange);
         }
+        let head = untouched.then(|| exchange.head.take());
         self.end_exchange(exchange, Liveness::Disconnected);
-        if untouched {
-            self.reject(rejection);
+        if let Some(head) = head {
+            self.reject(rejection, Some(&head));
         } else {
             self.end_connection(Ending::Reset);
         }
@@ -104,12 +105,12 @@ impl Connection {
 
     /// The head did not arrive in time.
     pub(super) fn time_out(&self) {
-        self.answer(408, "request head was not received in time");
+        self.answer(408, "request head was not received in time", None);
         self.write();
     }
 
     /// The server's own answer, in place of the application's.
-    fn answer(&self, status: u16, text: &str) {
+    fn answer(&self, status: u16, text: &str, request: Option<&Head>) {
         let body = format!("{text}\n");
         let head = ResponseHead::plain_text(status, body.len());
         let facts = HeadFacts {
@@ -123,7 +124,7 @@ impl Connection {
         encode::head(output.copied(), &head, &facts);
         output.copy(body.as_bytes());
         drop(output);
-        self.log_answer(&head, body.len() as u64);
+        self.log_answer(request, &head, body.len() as u64);
         self.phase.set(Phase::Ending(Ending::Linger));
         self.since.set(self.state.clock.now());
     }
@@ -180,7 +181,7 @@ impl Connection {
         self.record(Some(&head), &[], (response, outbound.accepted), elapsed);
     }
 
-    fn log_answer(&self, response: &ResponseHead, length: u64) {
+    fn log_answer(&self, request: Option<&Head>, response: &ResponseHead, length: u64) {
         let input = self.input.borrow();
         let line = input
             .unused()
@@ -188,7 +189,12 @@ impl Connection {
             .next();
         let line = line.unwrap_or_default();
         let excerpt = &line[..line.len().min(EXCERPT)];
-        self.record(None, excerpt, (response, length), std::time::Duration::ZERO);
+        self.record(
+            request,
+            excerpt,
+            (response, length),
+            std::time::Duration::ZERO,
+        );
     }
 
     fn record(
