@@ -1,7 +1,10 @@
 """The event loop class that Rust drives, and the root task of a worker: all our asyncio code in Python."""
 
 import asyncio
+import inspect
 import selectors
+import signal
+import sys
 
 from rgunicorn._rgunicorn import LoopBase, mark_scheduled
 
@@ -13,9 +16,10 @@ class _Selector(selectors.EpollSelector):
 
     def select(self, timeout=None):
         reactor = self.reactor
-        if reactor is None:
+        hot = None if reactor is None else reactor.turn(timeout)
+        if hot is None:
             return super().select(timeout)
-        if not reactor.turn(timeout):
+        if not hot:
             return []
         events = super().select(0)
         if not events:
@@ -37,15 +41,52 @@ class EventLoop(LoopBase, asyncio.SelectorEventLoop):
     def attach(self, reactor):
         """From now on `select` is a turn of `reactor`; None detaches it."""
         self._rgunicorn_selector.reactor = reactor
+        self._watch_signals()
+
+    def _watch_signals(self):
+        """Has the interpreter wake the loop for any signal: its handlers run only once we are back in Python."""
+        signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def remove_signal_handler(self, sig):
+        removed = super().remove_signal_handler(sig)
+        self._watch_signals()
+        return removed
 
     def call_at(self, when, callback, *args, context=None):
         mark_scheduled()
         return super().call_at(when, callback, *args, context=context)
 
 
-async def as_coroutine(awaitable):
-    """For applications that return an awaitable which is no coroutine."""
-    return await awaitable
+def make_loop():
+    """The worker's event loop, made current."""
+    policy = asyncio.get_event_loop_policy()
+    if sys.version_info < (3, 12) and not isinstance(policy, asyncio.DefaultEventLoopPolicy):
+        # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
+        asyncio.set_event_loop_policy(None)
+    loop = EventLoop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def as_coroutine_function(app):
+    """The application as a coroutine function, so that all of its code runs inside its task."""
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
+        return app
+
+    async def application(scope, receive, send):
+        return await app(scope, receive, send)
+
+    return application
+
+
+async def on_the_loop(call, *arguments):
+    """What another thread asked `receive` or `send` to do, done by the loop that runs this."""
+    return await call(*arguments)
+
+
+async def wait_for(future):
+    """The result of `future`, by way of a coroutine."""
+    return await future
 
 
 async def run_lifespan(app, scope, receive, send):
@@ -84,6 +125,7 @@ def close(loop):
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.attach(None)
+        signal.set_wakeup_fd(-1)
         asyncio.set_event_loop(None)
         loop.close()
 

@@ -1,6 +1,7 @@
 """What `receive()` gives, and when."""
 
 import asyncio
+import time
 
 import anyio
 from control import gate, http_only, note, read_body, read_until_disconnect, respond, steerable
@@ -162,3 +163,30 @@ async def reads_after_gate(scope, receive, send):
     note("called")
     await gate("read")
     await respond(send, await read_body(receive))
+
+
+@http_only
+async def waits_for_disconnect(scope, receive, send):
+    """Answers nobody; says when its client has left."""
+    note("called")
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    note("disconnect")
+
+
+@http_only
+async def blocks(scope, receive, send):
+    """Blocks the whole worker for longer than any keep-alive of one second, as a slow import might."""
+    if scope["path"] == "/block":
+        note("blocking")
+        time.sleep(2.5)
+    await respond(send, b"done")
+
+
+@http_only
+async def asks_and_answers_at_once(scope, receive, send):
+    """Asks for the body, and answers before any of it can have come."""
+    waiting = receive().__await__()
+    next(waiting)
+    await respond(send, b"no thanks")
+    waiting.close()

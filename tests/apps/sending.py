@@ -444,10 +444,14 @@ async def escaping_disconnect(scope, receive, send):
         if wrapped == "cause":
             raise RuntimeError("client left") from error
         if wrapped == "context":
-            raise RuntimeError("client left")
+            raise ClientDisconnect  # as Starlette does, without a cause
         if wrapped == "group":
             raise make_group([error])
         raise
+
+
+class ClientDisconnect(Exception):
+    """A framework's own word for the news."""
 
 
 def make_group(errors):

@@ -48,7 +48,10 @@ impl AsgiApp {
     ) -> PyResult<Self> {
         let py = app.py();
         Ok(Self {
-            app: app.clone().unbind(),
+            app: py
+                .import("rgunicorn._asyncio")?
+                .call_method1("as_coroutine_function", (app,))?
+                .unbind(),
             scopes: Scopes::new(py, settings, state)?,
             starter: TaskStarter::new(event_loop, context)?,
             context: Rc::new(CallContext {
@@ -92,7 +95,7 @@ impl AsgiApp {
         let receive = callables.getattr(intern!(py, "receive"))?;
         let send = callables.getattr(intern!(py, "send"))?;
         let coroutine = self.app.bind(py).call1((scope, receive, send))?;
-        let task = self.starter.start(coroutine)?;
+        let task = self.starter.start(&coroutine)?;
         if task.call_method0(intern!(py, "done"))?.is_truthy()? {
             return outcome::settle(call, &task);
         }

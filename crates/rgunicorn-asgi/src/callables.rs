@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use pyo3::call::PyCallArgs;
+use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
@@ -33,8 +35,11 @@ impl Http {
 #[pymethods]
 impl Http {
     /// ASGI's `receive`: an awaitable of the next event.
-    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let call = self.call.get()?;
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Ok(call) = slf.get().call.get() else {
+            return on_the_loop(py, (slf.getattr(intern!(py, "receive"))?,));
+        };
         match receive(py, call)? {
             Some(event) => DoneWith::of(event),
             None => Wait::begin_wait(py, Rc::clone(call), WaitFor::Event),
@@ -42,13 +47,23 @@ impl Http {
     }
 
     /// ASGI's `send`: an awaitable that is done when more may be sent.
-    fn send<'py>(&self, py: Python<'py>, event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let call = self.call.get()?;
+    fn send<'py>(slf: &Bound<'py, Self>, event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Ok(call) = slf.get().call.get() else {
+            return on_the_loop(py, (slf.getattr(intern!(py, "send"))?, event));
+        };
         match send(&call.responder, event)? {
             Flow::Ready => Ok(call.context.done.bind(py).clone()),
             Flow::Full => Wait::begin_wait(py, Rc::clone(call), WaitFor::Room),
         }
     }
+}
+
+/// A coroutine that makes the call when it runs: what another thread hands to
+/// `asyncio.run_coroutine_threadsafe`.
+fn on_the_loop<'py>(py: Python<'py>, call: impl PyCallArgs<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let module = py.import("rgunicorn._asyncio")?;
+    module.getattr("on_the_loop")?.call1(call)
 }
 
 fn send(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {

@@ -35,35 +35,39 @@ pub(crate) fn refused(error: SendError, kind: &str) -> PyErr {
     }
 }
 
-/// Whether `error`, or anything it came from or holds, is our own news that
-/// the client left: frameworks wrap it.
+/// Whether `error` is, or comes from, our own news that the client left:
+/// frameworks wrap it.
 pub(crate) fn is_disconnect(py: Python<'_>, error: &PyErr) -> bool {
-    fn search(error: &Bound<'_, PyAny>, depth: u32) -> bool {
-        if error.is_instance_of::<ClientDisconnected>() {
-            return true;
-        }
-        if depth == 0 || error.is_none() {
-            return false;
-        }
-        let follow = |name| {
-            error
-                .getattr(name)
-                .is_ok_and(|next| search(&next, depth - 1))
-        };
-        if let Ok(members) = error.getattr("exceptions") {
-            // An ExceptionGroup is harmless only if all of it is.
-            let all = |members: Bound<'_, PyAny>| {
-                PyResult::Ok(
-                    members
-                        .try_iter()?
-                        .flatten()
-                        .all(|member| search(&member, depth - 1)),
-                )
-            };
-            return all(members).unwrap_or(false);
-        }
-        follow("__cause__") || follow("__context__")
+    let mut seen = Vec::new();
+    search(error.value(py).as_any(), &mut seen)
+}
+
+fn search<'py>(error: &Bound<'py, PyAny>, seen: &mut Vec<Bound<'py, PyAny>>) -> bool {
+    if error.is_instance_of::<ClientDisconnected>() {
+        return true;
     }
-    const DEPTH: u32 = 16;
-    search(error.value(py).as_any(), DEPTH)
+    if error.is_none() || seen.iter().any(|known| known.is(error)) {
+        return false;
+    }
+    seen.push(error.clone());
+    let members: Vec<_> = error
+        .getattr("exceptions")
+        .and_then(|members| members.try_iter()?.collect())
+        .unwrap_or_default();
+    if !members.is_empty() {
+        // A group is harmless only if all of it is.
+        return members.iter().all(|member| search(member, seen));
+    }
+    let mut follow = |name| error.getattr(name).is_ok_and(|next| search(&next, seen));
+    // What was raised while handling the news is its own mistake, unless it
+    // is the framework's word for the same news.
+    follow("__cause__") || (is_named_for_it(error) && follow("__context__"))
+}
+
+/// Starlette's `ClientDisconnect`, Django's `RequestAborted` and their like.
+fn is_named_for_it(error: &Bound<'_, PyAny>) -> bool {
+    error.get_type().name().is_ok_and(|name| {
+        let name = name.to_string_lossy();
+        name.contains("Disconnect") || name.contains("Abort")
+    })
 }

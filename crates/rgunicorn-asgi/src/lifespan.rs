@@ -42,6 +42,7 @@ pub struct Lifespan {
     ended: Py<PyAny>,
     /// Futures of `receive` calls that wait for the shutdown.
     receivers: RefCell<Vec<Py<PyAny>>>,
+    told_to_stop: Cell<bool>,
     failure: RefCell<Option<String>>,
     task: RefCell<Option<Py<PyAny>>>,
 }
@@ -81,6 +82,7 @@ impl Lifespan {
                 started: event_loop.call_method0("create_future")?.unbind(),
                 ended: event_loop.call_method0("create_future")?.unbind(),
                 receivers: RefCell::default(),
+                told_to_stop: Cell::new(false),
                 failure: RefCell::default(),
                 task: RefCell::default(),
             },
@@ -119,7 +121,10 @@ impl Lifespan {
             tracing::debug!("Waiting for application shutdown.");
             self.stage.set(Stage::Stopping);
             for receiver in self.receivers.take() {
-                resolve(receiver.bind(py), event(py, "lifespan.shutdown")?)?;
+                let receiver = receiver.bind(py);
+                if !is_done(receiver) && !self.told_to_stop.replace(true) {
+                    resolve(receiver, event(py, "lifespan.shutdown")?)?;
+                }
             }
         }
         Ok(self.ended.bind(py))
@@ -211,11 +216,16 @@ impl Lifespan {
                 self.stage.set(Stage::Starting);
                 DoneWith::of(event(py, "lifespan.startup")?)
             }
-            Stage::Stopping | Stage::Over => DoneWith::of(event(py, "lifespan.shutdown")?),
-            Stage::Starting | Stage::Up => {
+            Stage::Stopping if !self.told_to_stop.replace(true) => {
+                DoneWith::of(event(py, "lifespan.shutdown")?)
+            }
+            // Nothing more will come: whoever asks waits until he is cancelled.
+            Stage::Starting | Stage::Up | Stage::Stopping | Stage::Over => {
                 let future = self.event_loop.bind(py).call_method0("create_future")?;
-                self.receivers.borrow_mut().push(future.clone().unbind());
-                Ok(future)
+                let mut receivers = self.receivers.borrow_mut();
+                receivers.retain(|waiting| !is_done(waiting.bind(py)));
+                receivers.push(future.clone().unbind());
+                as_coroutine(&future)
             }
         }
     }
@@ -281,6 +291,17 @@ fn event<'py>(py: Python<'py>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
     let event = PyDict::new(py);
     event.set_item("type", kind)?;
     Ok(event.into_any())
+}
+
+fn is_done(future: &Bound<'_, PyAny>) -> bool {
+    let done = future.call_method0("done");
+    done.and_then(|done| done.is_truthy()).unwrap_or(true)
+}
+
+/// The future in a coroutine, which is what an application may expect.
+fn as_coroutine<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let module = future.py().import("rgunicorn._asyncio")?;
+    module.call_method1("wait_for", (future,))
 }
 
 fn resolve(future: &Bound<'_, PyAny>, value: Bound<'_, PyAny>) -> PyResult<()> {

@@ -162,7 +162,8 @@ pub(crate) fn body<T>(
     let Some(body) = event.get_item(intern!(py, "body"))? else {
         return take(Chunk::Borrowed(b""), part);
     };
-    let Ok(bytes) = body.cast::<PyBytes>() else {
+    // A subclass may run code of its own when it is let go.
+    let Ok(bytes) = body.cast_exact::<PyBytes>() else {
         return take(Chunk::Shared(Bytes::from(octets("body", &body)?)), part);
     };
     if bytes.as_bytes().len() <= COPY_LIMIT {

@@ -11,6 +11,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
+use rgunicorn_eventloop::awaitable::thrown;
 use rgunicorn_eventloop::confined::Confined;
 
 use crate::call::Call;
@@ -88,19 +89,7 @@ impl Wait {
         value: Option<Bound<'_, PyAny>>,
         traceback: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let _ = traceback;
-        let error = match value {
-            Some(value) if kind.is_callable() && !value.is_none() => {
-                if value.is_instance(&kind).unwrap_or(false) {
-                    Ok(value)
-                } else {
-                    kind.call1((value,))
-                }
-            }
-            _ if kind.is_callable() => kind.call0(),
-            _ => Ok(kind),
-        };
-        Err(PyErr::from_value(error?))
+        thrown(kind, value, traceback)
     }
 
     fn close(&self) -> PyResult<()> {
@@ -129,7 +118,10 @@ impl Inner {
                     return Err(PyStopIteration::new_err((event.unbind(),)));
                 }
             }
-            WaitFor::Room if waiting.is_some() => return Err(PyStopIteration::new_err(())),
+            // The room may have come, or the client gone, before anybody waited.
+            WaitFor::Room if waiting.is_some() || self.call.responder.has_room() => {
+                return Err(PyStopIteration::new_err(()));
+            }
             WaitFor::Room => {}
         }
         self.begin(py)

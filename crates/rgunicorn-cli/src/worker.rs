@@ -59,10 +59,8 @@ fn serve(
     seat: Seat,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let asyncio = py.import("asyncio")?;
     let module = py.import("rgunicorn._asyncio")?;
-    let event_loop = module.getattr("EventLoop")?.call0()?;
-    asyncio.call_method1("set_event_loop", (&event_loop,))?;
+    let event_loop = module.call_method0("make_loop")?;
     let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
     event_loop.call_method1("attach", (&reactor,))?;
     let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
@@ -100,6 +98,9 @@ fn run_to_the_end(
                 if ends_process(py, &error) && !root.call_method0("done")?.is_truthy()? =>
             {
                 tracing::error!("The application ended its worker: {error}");
+                if life.borrow().server().is_none() {
+                    life.borrow().fail("");
+                }
                 steering::drain(life)?;
             }
             Err(error) => return Err(error),

@@ -3,7 +3,7 @@
 //! A turn calls [`Connection::read`], [`Connection::advance`] and
 //! [`Connection::write`], in that order, for every connection that is ready.
 //! What happens between two requests is in [`close`]; what goes out, in
-//! [`write`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
+//! [`write`]; what a client may not take too long for, in [`deadlines`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
 //! comes in, [`encode`](crate::encode) for what goes out.
 
 use std::cell::Cell;
@@ -11,7 +11,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::task::Context;
-use std::time::Duration;
 use std::time::Instant;
 
 use crate::app::App;
@@ -35,11 +34,11 @@ use crate::request::Request;
 use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::PIPELINE_LIMIT;
-use crate::state;
 use crate::state::State;
 use crate::stream::Stream;
 
 mod close;
+mod deadlines;
 mod write;
 
 /// One accepted client.
@@ -164,7 +163,9 @@ impl Connection {
                 }
                 _ => input.unused().len() < PIPELINE_LIMIT,
             },
-            _ => true,
+            Phase::AwaitingFirst | Phase::AwaitingNext => input.unused().len() < PIPELINE_LIMIT,
+            // Bounded by the limits on a head, and by what is worth discarding.
+            Phase::AwaitingHead | Phase::Discarding { .. } => true,
         }
     }
 
@@ -199,6 +200,15 @@ impl Connection {
                     peer: &self.peer,
                 };
                 app.call(request, Responder::new(Rc::clone(&exchange)));
+                if self.input.borrow().end != End::Open {
+                    // Nothing more will make this connection ready: if the
+                    // answer is not complete now, its client counts as gone.
+                    self.readiness.mark();
+                }
+            }
+            Ok(Parsed::MalformedBody(rejection)) => {
+                self.reject(rejection, Some(&exchange.head.borrow()));
+                self.state.give_exchange(exchange);
             }
             Err(rejection) => {
                 self.state.give_exchange(exchange);
@@ -216,7 +226,7 @@ impl Connection {
         let Some(length) = measured else {
             input.scan = scan;
             let partial = !input.unused().is_empty();
-            let ended = input.end == End::Reached;
+            let ended = input.end != End::Open;
             drop(guard);
             self.await_more(partial, ended);
             return Ok(Parsed::Nothing);
@@ -228,7 +238,9 @@ impl Connection {
         exchange.begin(transport, self.state.stamp());
         input.begin_body(head.framing(), limits);
         let mut inbound = exchange.inbound.borrow_mut();
-        input.feed(&mut inbound)?;
+        if let Err(rejection) = input.feed(&mut inbound) {
+            return Ok(Parsed::MalformedBody(rejection));
+        }
         if head.expects_continue() && inbound.body == BodyState::Arriving && inbound.data.is_empty()
         {
             inbound.expectation = Expectation::Waiting;
@@ -243,6 +255,8 @@ impl Connection {
         } else if partial && self.phase.get() != Phase::AwaitingHead {
             self.phase.set(Phase::AwaitingHead);
             self.since.set(self.state.clock.now());
+            // Reading may have stopped at the pipeline's limit.
+            self.readiness.mark();
         }
     }
 
@@ -256,8 +270,10 @@ impl Connection {
         let before = (inbound.data.len(), inbound.body);
         let fed = input.feed(&mut inbound);
         let changed = before != (inbound.data.len(), inbound.body);
-        let arriving = inbound.body == BodyState::Arriving;
-        let left = input.end == End::Reached && (arriving || input.unused().is_empty());
+        if changed {
+            inbound.expectation = Expectation::None; // it came unasked
+        }
+        let end = input.end;
         drop(inbound);
         drop(input);
         if let Err(rejection) = fed {
@@ -266,7 +282,9 @@ impl Connection {
         if changed {
             exchange.wake_readers();
         }
-        if left {
+        // A client that shut its side down may still read what is on its way.
+        let answered = exchange.outbound.borrow().stage.is_complete();
+        if end == End::Broken || (end == End::Reached && !answered) {
             self.client_left(&exchange);
         }
     }
@@ -274,7 +292,7 @@ impl Connection {
     fn advance_discarding(&self, left: u64) {
         let mut input = self.input.borrow_mut();
         let discarded = input.discard(&mut Vec::new());
-        let ended = input.end == End::Reached;
+        let ended = input.end != End::Open;
         drop(input);
         match discarded {
             Ok(_) if self.input.borrow().is_between_requests() => self.await_next(),
@@ -295,6 +313,12 @@ impl Connection {
         }
     }
 
+    /// Waits for the next turn: this one took too long already.
+    pub(crate) fn postpone(&self) {
+        self.turn.set(Turn::Waiting);
+        self.readiness.mark();
+    }
+
     /// Ends the turn of this connection.
     pub(crate) fn rest(&self) -> Fate {
         self.turn.set(Turn::Waiting);
@@ -303,46 +327,6 @@ impl Connection {
         }
         self.input.borrow_mut().rest(&self.state);
         Fate::Alive
-    }
-
-    /// Enforces deadlines; called every now and then.
-    pub(crate) fn sweep(&self, now: Instant) -> Fate {
-        if self
-            .allowance(now)
-            .is_some_and(|allowed| now.duration_since(self.since.get()) >= allowed)
-        {
-            match self.phase.get() {
-                Phase::AwaitingHead => self.time_out(),
-                _ => self.close(),
-            }
-        }
-        if self.phase.get() == Phase::Closed {
-            Fate::Over
-        } else {
-            Fate::Alive
-        }
-    }
-
-    /// How long the present wait may take.
-    fn allowance(&self, now: Instant) -> Option<Duration> {
-        let settings = &self.state.settings;
-        let allowed = match self.phase.get() {
-            Phase::AwaitingFirst => settings.head_timeout,
-            Phase::AwaitingHead => settings.head_timeout,
-            Phase::AwaitingNext => settings.keep_alive,
-            Phase::Lingering | Phase::Discarding { .. } | Phase::Ending(_) => {
-                return Some(settings.linger);
-            }
-            Phase::Exchanging | Phase::Closed => return None,
-        };
-        let state::Phase::Draining { since } = self.state.phase() else {
-            return Some(allowed);
-        };
-        let draining = now.duration_since(since);
-        // Counted from the drain's begin, in the terms of `self.since`.
-        let waited = now.duration_since(self.since.get());
-        let until_drained = settings.drain_idle.saturating_sub(draining);
-        Some(allowed.min(waited + until_drained))
     }
 
     /// Whether nothing is going on that a fast stop would have to wait for.
@@ -358,6 +342,11 @@ impl Transport for Connection {
         }
     }
 
+    fn mark_for_reading(&self) {
+        // Even in the middle of a turn: its reading is over by now.
+        self.readiness.mark();
+    }
+
     fn flush_now(&self) -> usize {
         self.write();
         let exchange = self.exchange.borrow();
@@ -369,6 +358,8 @@ impl Transport for Connection {
 enum Parsed {
     Nothing,
     Request,
+    /// A good head, and a body that is not.
+    MalformedBody(Rejection),
 }
 
 impl Drop for Connection {

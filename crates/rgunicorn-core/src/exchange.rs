@@ -25,6 +25,8 @@ use crate::response::ResponseHead;
 pub(crate) trait Transport {
     /// Something changed: give this exchange a turn.
     fn mark_ready(&self);
+    /// There is room for more of the request's body.
+    fn mark_for_reading(&self);
     /// Writes what it can now. Returns how many bytes still wait.
     fn flush_now(&self) -> usize;
 }
@@ -39,6 +41,9 @@ pub(crate) struct Waiter {
 #[derive(Debug, Default)]
 pub struct Interest(());
 
+/// Room for a request body that a spare exchange keeps.
+const SPARE_BODY: usize = 16 * 1024;
+
 /// Waits in one list before those whose owners gave up are cleared away: an
 /// application may ask, and give up, as often as it likes.
 const WAITERS: usize = 8;
@@ -49,13 +54,17 @@ pub(crate) fn enlist(
     notify: Box<dyn FnOnce()>,
 ) {
     let mut waiters = waiters.borrow_mut();
+    // Let go of only when nothing is borrowed: they hold foreign values.
+    let mut dead = Vec::new();
     if waiters.len() >= WAITERS {
-        waiters.retain(|waiter| waiter.interest.strong_count() > 0);
+        dead.extend(waiters.extract_if(.., |waiter| waiter.interest.strong_count() == 0));
     }
     waiters.push(Waiter {
         interest: Rc::downgrade(interest),
         notify,
     });
+    drop(waiters);
+    drop(dead);
 }
 
 /// One request and its answer.
@@ -193,6 +202,14 @@ impl Exchange {
             began: Cell::new(Instant::now()),
             ends_connection: Cell::new(false),
         }
+    }
+
+    /// Lets go of what an exchange that nobody uses needs not keep.
+    pub(crate) fn rest(&self) {
+        let mut inbound = self.inbound.borrow_mut();
+        inbound.data.clear();
+        inbound.data.shrink_to(SPARE_BODY);
+        self.outbound.borrow_mut().body.rest();
     }
 
     /// Makes a used exchange new again, keeping its buffers.

@@ -36,8 +36,10 @@ pub(crate) enum End {
     /// It can.
     #[default]
     Open,
-    /// It said that it is done, or it is gone.
+    /// It said that it is done; it may still read.
     Reached,
+    /// The connection is broken: nobody is there.
+    Broken,
 }
 
 /// What the body of the current request still lacks.
@@ -82,7 +84,8 @@ impl Input {
             self.make_room(state);
             match stream.poll_fill(context, &mut self.buffer) {
                 Poll::Pending => return Filled::All,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => self.end = End::Reached,
+                Poll::Ready(Ok(0)) => self.end = End::Reached,
+                Poll::Ready(Err(_)) => self.end = End::Broken,
                 Poll::Ready(Ok(count)) if count >= budget => return Filled::Some,
                 Poll::Ready(Ok(count)) => budget -= count,
             }

@@ -11,6 +11,9 @@ use crate::settings::COPY_LIMIT;
 /// Buffers handed to one vectored write.
 pub(crate) const SLICES: usize = 16;
 
+/// Sent bytes that are kept before their room is used again.
+const COMPACT_LIMIT: usize = 64 * 1024;
+
 /// A queue of bytes. `copied` is one run; each shared block is spliced into it
 /// at a position, so that order is kept without a list of tiny blocks.
 #[derive(Debug, Default)]
@@ -70,6 +73,12 @@ impl Outgoing {
         self.shared_length = 0;
     }
 
+    /// Lets go of everything but a little room.
+    pub(crate) fn rest(&mut self) {
+        self.clear();
+        self.copied.shrink_to(COPY_LIMIT);
+    }
+
     /// The only run of bytes, where there is but one.
     pub(crate) fn single(&self) -> Option<&[u8]> {
         self.shared.is_empty().then(|| &self.copied[self.sent..])
@@ -114,7 +123,19 @@ impl Outgoing {
         if self.is_empty() {
             self.copied.clear();
             self.sent = 0;
+        } else if self.sent >= COMPACT_LIMIT {
+            self.compact();
         }
+    }
+
+    /// Gives the room of what was sent back, for a reader that never quite
+    /// catches up.
+    fn compact(&mut self) {
+        self.copied.drain(..self.sent);
+        for (position, _) in &mut self.shared {
+            *position -= self.sent;
+        }
+        self.sent = 0;
     }
 
     fn advance_shared(&mut self, count: usize) -> usize {

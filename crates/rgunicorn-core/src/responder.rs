@@ -71,7 +71,9 @@ impl Responder {
             inbound.body = BodyState::Delivered;
         } else {
             drop(inbound);
-            self.exchange.mark_ready(); // reading may have been paused
+            if let Some(transport) = self.exchange.transport() {
+                transport.mark_for_reading(); // it may have been paused
+            }
         }
         Received::Body(body, part)
     }
@@ -85,6 +87,13 @@ impl Responder {
     /// Calls `notify` once the client has read enough for more to be sent.
     pub fn when_writable(&self, interest: &Rc<Interest>, notify: Box<dyn FnOnce()>) {
         enlist(&self.exchange.writers, interest, notify);
+    }
+
+    /// Whether more may be sent without waiting; also when nobody is left to
+    /// send it to.
+    pub fn has_room(&self) -> bool {
+        let waiting = self.exchange.backlog.get() + self.exchange.outbound.borrow().body.len();
+        self.exchange.liveness() != Liveness::Open || waiting <= WRITE_HIGH_WATER
     }
 
     /// Ends the connection after this answer, if it is not written yet.

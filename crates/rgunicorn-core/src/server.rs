@@ -46,7 +46,10 @@ impl<A: App> Server<A> {
 
     /// Serves until a drain has come to its end.
     pub async fn run(&self) {
-        poll_fn(|context| self.turns.borrow_mut().poll(&self.app, context)).await;
+        // The turn has budgets of its own; tokio's would make a poll return
+        // without having registered, and a deadline never fire.
+        let turns = poll_fn(|context| self.turns.borrow_mut().poll(&self.app, context));
+        tokio::task::unconstrained(turns).await;
     }
 
     /// Stops accepting, after one last look at the backlog, and lets what

@@ -64,6 +64,13 @@ pub(crate) const READ_SIZE: usize = 64 * 1024;
 /// Connections served in one turn before the event loop has its say.
 pub(crate) const TURN_BUDGET: usize = 128;
 
+/// How long the calls of one turn may take before what they answered is
+/// written and the event loop has its say. One call may still take longer.
+pub(crate) const CALLS_BUDGET: Duration = Duration::from_millis(1);
+
+/// Calls between two looks at the clock.
+pub(crate) const CALLS_BETWEEN: usize = 8;
+
 /// Connections taken from one listener in one turn, so that workers share.
 pub(crate) const ACCEPT_BUDGET: usize = 16;
 

@@ -104,9 +104,9 @@ impl State {
 
     /// Keeps an exchange for reuse, unless the application still holds it.
     pub(crate) fn give_exchange(&self, exchange: Rc<Exchange>) {
-        let mut exchanges = self.exchanges.borrow_mut();
-        if Rc::strong_count(&exchange) == 1 && exchanges.len() < SPARES {
-            exchanges.push(exchange);
+        if Rc::strong_count(&exchange) == 1 && self.exchanges.borrow().len() < SPARES {
+            exchange.rest();
+            self.exchanges.borrow_mut().push(exchange);
         }
     }
 }

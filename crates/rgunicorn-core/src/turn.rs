@@ -24,6 +24,8 @@ use crate::connection::Fate;
 use crate::ready::Remaining;
 use crate::ready::Token;
 use crate::settings::ACCEPT_BUDGET;
+use crate::settings::CALLS_BETWEEN;
+use crate::settings::CALLS_BUDGET;
 use crate::settings::SWEEP_INTERVAL;
 use crate::settings::TURN_BUDGET;
 use crate::state::Phase;
@@ -83,9 +85,10 @@ impl Turns {
                 connection.read();
             }
         }
-        for token in &self.batch {
-            if let Some(connection) = self.connections.get(*token) {
-                connection.advance(app);
+        let served = self.call(app);
+        for token in self.batch.drain(served..) {
+            if let Some(connection) = self.connections.get(token) {
+                connection.postpone();
             }
         }
         for token in self.batch.drain(..) {
@@ -97,6 +100,21 @@ impl Turns {
                 self.connections.remove(token);
             }
         }
+    }
+
+    /// Lets the connections of the batch call the application, within the
+    /// turn's budget. Returns how many had their turn.
+    fn call<A: App>(&self, app: &A) -> usize {
+        for (index, token) in self.batch.iter().enumerate() {
+            let look = index > 0 && index % CALLS_BETWEEN == 0;
+            if look && self.state.clock.now().elapsed() >= CALLS_BUDGET {
+                return index;
+            }
+            if let Some(connection) = self.connections.get(*token) {
+                connection.advance(app);
+            }
+        }
+        self.batch.len()
     }
 
     /// Takes new clients; all of them, for the last time, when draining.

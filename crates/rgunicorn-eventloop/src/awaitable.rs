@@ -1,7 +1,29 @@
 //! Awaitables that need no future: they finish at the first step.
+//!
+//! They offer all that `collections.abc.Coroutine` asks for, so that
+//! `asyncio.create_task(receive())` takes them for the coroutines they stand for.
 
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
+
+/// Raises in an awaitable what `throw` was given, which is how a task tells it
+/// of its cancellation.
+///
+/// # Errors
+/// Always: the exception.
+pub fn thrown(
+    kind: Bound<'_, PyAny>,
+    value: Option<Bound<'_, PyAny>>,
+    _traceback: Option<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let error = match value.filter(|value| !value.is_none()) {
+        Some(value) if value.is_instance(&kind)? => value,
+        Some(value) => kind.call1((value,))?,
+        None if kind.is_callable() => kind.call0()?,
+        None => kind,
+    };
+    Err(PyErr::from_value(error))
+}
 
 /// `await` gives `None` at once.
 #[pyclass(frozen, module = "rgunicorn._rgunicorn")]
@@ -21,6 +43,22 @@ impl Done {
     fn __next__(&self) -> Option<()> {
         None
     }
+
+    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        kind: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        thrown(kind, value, traceback)
+    }
+
+    fn close(&self) {}
 }
 
 /// `await` gives the value at once.
@@ -52,4 +90,20 @@ impl DoneWith {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<()>> {
         Err(PyStopIteration::new_err((self.0.clone_ref(py),)))
     }
+
+    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.__next__(value.py()).map(|_| ())
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        kind: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        thrown(kind, value, traceback)
+    }
+
+    fn close(&self) {}
 }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use pyo3::types::PyTuple;
+use pyo3::types::PyType;
 
 use crate::schedule;
 
@@ -28,15 +29,39 @@ thread_local! {
 enum Capture {
     Off,
     Wanted,
-    Caught(Py<PyAny>),
+    Caught(Step),
 }
 
+/// The first step of a task: what to call, and the context to call it in.
+pub(crate) struct Step {
+    callback: Py<PyAny>,
+    context: Option<Py<PyAny>>,
+}
+
+impl Step {
+    /// Runs the step in its task's own context.
+    pub(crate) fn run(&self, py: Python<'_>) -> PyResult<()> {
+        let callback = self.callback.bind(py);
+        match &self.context {
+            Some(context) => context
+                .bind(py)
+                .call_method1(intern!(py, "run"), (callback,))?,
+            None => callback.call0()?,
+        };
+        Ok(())
+    }
+}
+
+/// The type of a task's step, which tells it from anything else that might be
+/// scheduled while a task is made, by a finaliser for one.
+static STEP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
 /// Runs `body` and returns the first callback that it gave to `call_soon`.
-pub(crate) fn capture<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<(T, Option<Py<PyAny>>)> {
+pub(crate) fn capture<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<(T, Option<Step>)> {
     CAPTURE.replace(Capture::Wanted);
     let result = body();
     let caught = match CAPTURE.replace(Capture::Off) {
-        Capture::Caught(callback) => Some(callback),
+        Capture::Caught(step) => Some(step),
         Capture::Off | Capture::Wanted => None,
     };
     Ok((result?, caught))
@@ -60,9 +85,16 @@ impl LoopBase {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let wanted = CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted));
-        if wanted {
-            CAPTURE.replace(Capture::Caught(callback.unbind()));
-            return Ok(py.None().into_bound(py));
+        if wanted && args.is_empty() {
+            let class = callback.get_type();
+            let step = STEP.get_or_init(py, || class.clone().unbind());
+            if class.is(step.bind(py)) {
+                CAPTURE.replace(Capture::Caught(Step {
+                    callback: callback.unbind(),
+                    context: context.map(Bound::unbind),
+                }));
+                return Ok(py.None().into_bound(py));
+            }
         }
         schedule::mark();
         let slow = slf.getattr(intern!(py, "_debug"))?.is_truthy()?

@@ -29,8 +29,9 @@ use crate::park::Held;
 use crate::schedule;
 use crate::watch::watch;
 
-/// Tasks run between two looks at the I/O driver.
-const EVENT_INTERVAL: u32 = 8;
+/// Tasks run between two looks at asyncio and at the I/O driver. The server is
+/// one task; where it has more to do than fits a turn, asyncio goes first.
+const EVENT_INTERVAL: u32 = 2;
 
 /// The runtime, as asyncio's selector sees it.
 #[pyclass(unsendable, frozen, module = "rgunicorn._rgunicorn")]
@@ -42,6 +43,14 @@ pub struct Reactor {
     /// asyncio counts on levels: it stays hot until asyncio found it empty.
     hot: Cell<Nested>,
     escaped: RefCell<Option<PyErr>>,
+    taking: Cell<Taking>,
+}
+
+/// Whether a turn is being taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Taking {
+    None,
+    Turn,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +86,7 @@ impl Reactor {
             alarm: RefCell::new(alarm),
             hot: Cell::new(Nested::Quiet),
             escaped: RefCell::new(None),
+            taking: Cell::new(Taking::None),
         };
         let reactor = Py::new(py, reactor)?;
         CURRENT.set(Some(reactor.clone_ref(py)));
@@ -89,10 +99,12 @@ impl Reactor {
     }
 
     fn run(&self, py: Python<'_>, wait: impl Future<Output = ()>) {
+        self.taking.set(Taking::Turn);
         let held = Held::new(py);
         self.runtime.block_on(wait);
         drop(held);
         schedule::unlisten();
+        self.taking.set(Taking::None);
     }
 
     /// A turn that does not sleep. Polls the I/O driver once: a future that is
@@ -149,11 +161,16 @@ enum AlarmState {
 #[pymethods]
 impl Reactor {
     /// Takes one turn of at most `timeout` seconds (None: without a limit).
-    /// Returns whether asyncio's own selector should be asked for events.
+    /// Returns whether asyncio's own selector should be asked for events; None
+    /// where a turn is being taken already, by an application that runs a loop
+    /// within the loop: then asyncio has to wait by itself.
     ///
     /// Raises whatever `SystemExit` or `KeyboardInterrupt` left a task.
     #[pyo3(signature = (timeout))]
-    fn turn(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+    fn turn(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+        if self.taking.get() == Taking::Turn {
+            return Ok(None);
+        }
         let glance = timeout.is_some_and(|seconds| seconds <= 0.0)
             || self.hot.get() == Nested::Hot
             || schedule::is_pending();
@@ -170,7 +187,7 @@ impl Reactor {
         }
         match self.escaped.take() {
             Some(error) => Err(error),
-            None => Ok(self.hot.get() == Nested::Hot),
+            None => Ok(Some(self.hot.get() == Nested::Hot)),
         }
     }
 

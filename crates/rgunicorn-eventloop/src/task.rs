@@ -20,8 +20,6 @@ pub struct TaskStarter {
     task: Py<PyAny>,
     copy_context: Py<PyAny>,
     keywords: Py<PyDict>,
-    coroutine: Py<PyAny>,
-    as_coroutine: Py<PyAny>,
     start: Start,
 }
 
@@ -59,54 +57,42 @@ impl TaskStarter {
             task: py.import("asyncio")?.getattr("Task")?.unbind(),
             copy_context: context.getattr("copy")?.unbind(),
             keywords: keywords.unbind(),
-            coroutine: py.import("types")?.getattr("CoroutineType")?.unbind(),
-            as_coroutine: py
-                .import("rgunicorn._asyncio")?
-                .getattr("as_coroutine")?
-                .unbind(),
             start,
         })
     }
 
-    /// Runs `awaitable` until its first wait and returns its task.
+    /// Runs `coroutine` until its first wait and returns its task.
     ///
     /// # Errors
     /// What the coroutine raises is the task's, but `SystemExit` and
     /// `KeyboardInterrupt` are raised here too.
-    pub fn start<'py>(&self, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = awaitable.py();
-        let coroutine = if awaitable.get_type().is(self.coroutine.bind(py)) {
-            awaitable
-        } else {
-            self.as_coroutine.bind(py).call1((awaitable,))?
-        };
-        let coroutine = &coroutine;
+    pub fn start<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = coroutine.py();
         let context = self.copy_context.bind(py).call0()?;
         let task = self.task.bind(py);
         if self.start == Start::CaughtInContext {
-            return Self::start_in(&context, || {
-                context.call_method(
-                    intern!(py, "run"),
-                    (task, coroutine),
-                    Some(self.keywords.bind(py)),
-                )
-            });
+            let keywords = Some(self.keywords.bind(py));
+            let make = || context.call_method(intern!(py, "run"), (task, coroutine), keywords);
+            return Self::start_caught(make);
         }
         let keywords = self.keywords.bind(py).copy()?;
         keywords.set_item(intern!(py, "context"), &context)?;
         if self.start == Start::Eager {
             return task.call((coroutine,), Some(&keywords));
         }
-        Self::start_in(&context, || task.call((coroutine,), Some(&keywords)))
+        Self::start_caught(|| task.call((coroutine,), Some(&keywords)))
     }
 
-    fn start_in<'py>(
-        context: &Bound<'py, PyAny>,
+    fn start_caught<'py>(
         make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (task, step) = capture(make)?;
-        if let Some(step) = step {
-            context.call_method1(intern!(context.py(), "run"), (step,))?;
+        if let Some(step) = step
+            && let Err(error) = step.run(task.py())
+        {
+            // It is the task's exception too; who reads it there logs it not again.
+            task.call_method0(intern!(task.py(), "exception"))?;
+            return Err(error);
         }
         Ok(task)
     }

@@ -244,6 +244,9 @@ impl Master {
             Action::LogRetry(wait) => log_retry(wait),
             Action::LogSilence(number) => log_silence(self.children.pid(number)),
             Action::Signal(number, signal) => {
+                if signal == Signal::SIGKILL {
+                    log_kill(self.children.pid(number));
+                }
                 let is_there = self.children.signal(number, signal);
                 let vanished = Event::Ended(number, Ending::Vanished);
                 return ControlFlow::Continue((!is_there).then_some(vanished));
@@ -290,6 +293,12 @@ fn log_signal(pid: i32, number: i32) {
         }
         _ => tracing::warn!("Worker (pid:{pid}) was sent {name}!"),
     }
+}
+
+/// Goes before the line that asks whether memory ran out: it did not.
+fn log_kill(pid: Option<Pid>) {
+    let pid = pid.map_or(0, Pid::as_raw);
+    tracing::warn!("Worker (pid:{pid}) did not end in time and is killed.");
 }
 
 fn log_retry(wait: Duration) {

@@ -115,8 +115,20 @@ impl Life {
         self.plan.set(plan);
     }
 
+    /// A bug of ours ended the server's task: only a new worker can serve.
+    fn give_up_serving(&self) {
+        tracing::error!(
+            critical = true,
+            "The server's task panicked: the worker ends."
+        );
+        self.exit_code.set(exit::INTERNAL);
+        if let Some(server) = self.server() {
+            server.abort();
+        }
+    }
+
     /// Says that the worker must not be replaced but given up.
-    fn fail(&self, reason: &str) {
+    pub(super) fn fail(&self, reason: &str) {
         if !reason.is_empty() {
             tracing::error!("{reason}");
         }
@@ -192,9 +204,16 @@ impl Life {
         let server = this.make_server(py, &lifespan)?;
         this.server.replace(Some(Rc::clone(&server)));
         let drained = drained.unbind();
+        let serving = this.runtime.spawn_local(async move { server.run().await });
+        let owner = slf.clone().unbind();
         this.runtime.spawn_local(async move {
-            server.run().await;
-            Python::attach(|py| steering::resolve(drained.bind(py)));
+            let broken = serving.await.is_err();
+            Python::attach(|py| {
+                if broken {
+                    owner.bind(py).borrow().give_up_serving();
+                }
+                steering::resolve(drained.bind(py));
+            });
         });
         steering::beat(slf)?;
         this.seat.ready();

@@ -62,7 +62,7 @@ impl Connection {
         self.phase.set(Phase::AwaitingNext);
         self.since.set(self.state.clock.now());
         let input = self.input.borrow();
-        if !input.unused().is_empty() || input.end == End::Reached {
+        if !input.unused().is_empty() || input.end != End::Open {
             self.readiness.mark();
         }
     }
@@ -156,8 +156,7 @@ impl Connection {
 
     fn linger(&self) {
         self.input.borrow_mut().forget(&self.state);
-        if self.input.borrow().end == End::Reached || self.stream.borrow().finish_writing().is_err()
-        {
+        if self.input.borrow().end != End::Open || self.stream.borrow().finish_writing().is_err() {
             return self.close();
         }
         self.phase.set(Phase::Lingering);

@@ -74,10 +74,15 @@ impl Connection {
     fn encode_continue(&self, exchange: &Exchange, outbound: &Outbound, output: &mut Outgoing) {
         let mut inbound = exchange.inbound.borrow_mut();
         if inbound.expectation == Expectation::Due {
-            inbound.expectation = Expectation::None;
-            if outbound.stage == Stage::Awaiting && inbound.body == BodyState::Arriving {
+            let wanted = outbound.stage == Stage::Awaiting && inbound.body == BodyState::Arriving;
+            inbound.expectation = if wanted {
                 output.copy(encode::CONTINUE);
-            }
+                Expectation::None
+            } else {
+                // Too late: the final answer goes first, and the client may
+                // or may not send its body after it.
+                Expectation::Waiting
+            };
         }
     }
 
