@@ -190,3 +190,16 @@ async def asks_and_answers_at_once(scope, receive, send):
     next(waiting)
     await respond(send, b"no thanks")
     waiting.close()
+
+
+@http_only
+async def waits_without_reading(scope, receive, send):
+    """Learns that its client left from `send` alone: the request's body is never read."""
+    note("called")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    try:
+        while True:
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            await asyncio.sleep(0.05)
+    except OSError:
+        note("disconnect")

@@ -34,6 +34,15 @@ def test_a_client_that_left_with_a_piece_of_the_next_request_is_noticed(server):
         s.wait_for_note("disconnect")
 
 
+def test_a_client_that_left_behind_a_body_that_nobody_reads_is_noticed(server):
+    with server("receiving:waits_without_reading") as s:
+        client = s.connect()
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 600000\r\n\r\n" + b"x" * 600_000)
+        s.wait_for_note("called")
+        client.close()
+        s.wait_for_note("disconnect")
+
+
 def test_a_client_that_resets_is_noticed(server):
     with server("receiving:waits_for_disconnect") as s:
         client = s.connect()

@@ -1,16 +1,21 @@
 //! The transports a connection may run over, behind one type.
 
+use std::future::Future;
 use std::io;
 use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::pin::pin;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Waker;
 use std::task::ready;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tokio::io::Interest;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
@@ -67,6 +72,24 @@ impl Stream {
             outgoing.advance(written);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the kernel holds bytes that nobody has read. Asks the kernel
+    /// itself, past what tokio knows.
+    pub(crate) fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        self.socket().peek(&mut byte).is_ok_and(|count| count > 0)
+    }
+
+    /// Whether the client is known to send no more, however much of what it
+    /// sent is unread. The end of a stream that is not read shows only here.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let ready = match self {
+            Self::Tcp(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut context),
+            Self::Unix(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut context),
+        };
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// Sends the end of our side: the client reads what was written, then EOF.

@@ -8,14 +8,14 @@ use std::time::Instant;
 use super::Connection;
 use super::Fate;
 use super::Phase;
-use super::Turn;
-use crate::parser::Scan;
-use crate::parser::find_head;
 use crate::state;
 
 impl Connection {
     /// Enforces deadlines; called every now and then.
     pub(crate) fn sweep(&self, now: Instant) -> Fate {
+        if self.phase.get() == Phase::Exchanging {
+            self.look_for_the_end();
+        }
         let waited = now.duration_since(self.since.get());
         if self.allowance(now).is_some_and(|allowed| waited >= allowed) && !self.was_overlooked() {
             match self.phase.get() {
@@ -30,32 +30,28 @@ impl Connection {
         }
     }
 
-    /// Whether it was us who took too long: a request that arrived while the
-    /// application kept the worker busy gets its turn.
-    fn was_overlooked(&self) -> bool {
-        let phase = self.phase.get();
-        if !matches!(
-            phase,
-            Phase::AwaitingFirst | Phase::AwaitingNext | Phase::AwaitingHead
-        ) {
-            return false;
-        }
-        self.read();
-        self.turn.set(Turn::Waiting);
-        let input = self.input.borrow();
-        let overlooked = match phase {
-            // A client that trickles its head must not gain time by each byte.
-            Phase::AwaitingHead => {
-                let limits = &self.state.settings.limits;
-                let whole = find_head(input.unused(), &mut Scan::default(), limits);
-                whole.is_ok_and(|length| length.is_some())
-            }
-            _ => !input.unused().is_empty(),
+    /// A body that its application does not read stops the reading, and with
+    /// it the news that the client left.
+    fn look_for_the_end(&self) {
+        let Some(exchange) = self.exchange.borrow().clone() else {
+            return;
         };
-        if overlooked {
-            self.readiness.mark();
+        let paused = !self.wants_input(&self.input.borrow());
+        let answered = exchange.outbound.borrow().stage.is_complete();
+        if paused && !answered && self.stream.borrow().has_ended() {
+            self.client_left(&exchange);
         }
-        overlooked
+    }
+
+    /// Whether it was us who took too long: bytes that arrived while the
+    /// application kept the worker busy are still in the socket, and tokio
+    /// learns of them only after this turn.
+    fn was_overlooked(&self) -> bool {
+        let waits = matches!(
+            self.phase.get(),
+            Phase::AwaitingFirst | Phase::AwaitingNext | Phase::AwaitingHead
+        );
+        waits && self.stream.borrow().has_unread()
     }
 
     /// How long the present wait may take.
