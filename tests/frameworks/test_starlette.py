@@ -5,34 +5,13 @@ import gzip
 import hashlib
 import os
 import re
-from contextlib import contextmanager
-from pathlib import Path
 
 import aiohttp
 import httpx
 import pytest
 
-APPS = Path(__file__).parent / "apps"
+SITE = "starlette_site:app"
 MiB = 1024 * 1024
-
-
-@pytest.fixture
-def site(server):
-    """Starts the site and yields (server, client); the client keeps its connection."""
-
-    @contextmanager
-    def start(*flags, **options):
-        with server("starlette_site:app", *flags, cwd=APPS, **options) as s:
-            with httpx.Client(base_url=s.url, timeout=60) as client:
-                yield s, client
-
-    return start
-
-
-@pytest.fixture
-def client(site):
-    with site() as (_, client):
-        yield client
 
 
 @pytest.fixture

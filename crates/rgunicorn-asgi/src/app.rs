@@ -56,7 +56,7 @@ impl AsgiApp {
             starter: TaskStarter::new(event_loop, context)?,
             context: Rc::new(CallContext {
                 event_loop: event_loop.clone().unbind(),
-                done: Py::new(py, Done)?.into_any(),
+                done: Done::nothing(py)?.unbind(),
             }),
             tasks: PyDict::new(py).unbind(),
         })

@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
-use rgunicorn_eventloop::awaitable::DoneWith;
+use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::confined::Confined;
 
 use crate::call::Call;
@@ -41,7 +41,7 @@ impl Http {
             return on_the_loop(py, (slf.getattr(intern!(py, "receive"))?,));
         };
         match receive(py, call)? {
-            Some(event) => DoneWith::of(event),
+            Some(event) => Done::with(event),
             None => Wait::begin_wait(py, Rc::clone(call), WaitFor::Event),
         }
     }

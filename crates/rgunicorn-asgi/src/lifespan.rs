@@ -13,7 +13,6 @@ use pyo3::types::PyDict;
 use pyo3::types::PyDictMethods;
 
 use rgunicorn_eventloop::awaitable::Done;
-use rgunicorn_eventloop::awaitable::DoneWith;
 
 use crate::outcome::traceback;
 
@@ -214,10 +213,10 @@ impl Lifespan {
         match self.stage.get() {
             Stage::Begun => {
                 self.stage.set(Stage::Starting);
-                DoneWith::of(event(py, "lifespan.startup")?)
+                Done::with(event(py, "lifespan.startup")?)
             }
             Stage::Stopping if !self.told_to_stop.replace(true) => {
-                DoneWith::of(event(py, "lifespan.shutdown")?)
+                Done::with(event(py, "lifespan.shutdown")?)
             }
             // Nothing more will come: whoever asks waits until he is cancelled.
             Stage::Starting | Stage::Up | Stage::Stopping | Stage::Over => {
@@ -279,7 +278,7 @@ impl Lifespan {
                 )));
             }
         }
-        Ok(Bound::new(py, Done)?.into_any())
+        Done::nothing(py)
     }
 
     fn _task_done(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {

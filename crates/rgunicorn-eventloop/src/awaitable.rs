@@ -25,10 +25,33 @@ pub fn thrown(
     Err(PyErr::from_value(error))
 }
 
-/// `await` gives `None` at once.
-#[pyclass(frozen, module = "rgunicorn._rgunicorn")]
+/// `await` gives its value at once.
+#[pyclass(frozen, freelist = 64, module = "rgunicorn._rgunicorn")]
 #[derive(Debug)]
-pub struct Done;
+pub struct Done {
+    /// None is Python's None, and needs no exception to be given.
+    value: Option<Py<PyAny>>,
+}
+
+impl Done {
+    /// `await` gives `None`.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn nothing(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Ok(Bound::new(py, Self { value: None })?.into_any())
+    }
+
+    /// `await` gives `value`.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn with(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+        let py = value.py();
+        let value = Some(value.unbind());
+        Ok(Bound::new(py, Self { value })?.into_any())
+    }
+}
 
 #[pymethods]
 impl Done {
@@ -40,59 +63,16 @@ impl Done {
         slf
     }
 
-    fn __next__(&self) -> Option<()> {
-        None
-    }
-
-    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
-        Err(PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
-        &self,
-        kind: Bound<'_, PyAny>,
-        value: Option<Bound<'_, PyAny>>,
-        traceback: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        thrown(kind, value, traceback)
-    }
-
-    fn close(&self) {}
-}
-
-/// `await` gives the value at once.
-#[pyclass(frozen, freelist = 64, module = "rgunicorn._rgunicorn")]
-#[derive(Debug)]
-pub struct DoneWith(Py<PyAny>);
-
-impl DoneWith {
-    /// Wraps what `await` is to give.
-    ///
-    /// # Errors
-    /// `MemoryError`.
-    pub fn of(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
-        let py = value.py();
-        Ok(Bound::new(py, Self(value.unbind()))?.into_any())
-    }
-}
-
-#[pymethods]
-impl DoneWith {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<()>> {
-        Err(PyStopIteration::new_err((self.0.clone_ref(py),)))
+        match &self.value {
+            None => Ok(None),
+            Some(value) => Err(PyStopIteration::new_err((value.clone_ref(py),))),
+        }
     }
 
     fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.__next__(value.py()).map(|_| ())
+        self.__next__(value.py())?;
+        Err(PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]
