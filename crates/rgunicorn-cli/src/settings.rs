@@ -4,6 +4,10 @@
 //! into, the command line, the conversion of values, and the pages of the documentation.
 //! Knows neither clap nor Python.
 
+#[expect(
+    rustdoc::broken_intra_doc_links,
+    reason = "the texts are help for a terminal, where brackets mean an option"
+)]
 mod table;
 
 pub(crate) use table::NOT_YET;

@@ -3,7 +3,7 @@
 //! A turn calls [`Connection::read`], [`Connection::advance`] and
 //! [`Connection::write`], in that order, for every connection that is ready.
 //! What happens between two requests is in [`close`]; what goes out, in
-//! [`write`]; what a client may not take too long for, in [`deadlines`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
+//! [`write`](mod@write); what a client may not take too long for, in [`deadlines`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
 //! comes in, [`encode`](crate::encode) for what goes out.
 
 use std::cell::Cell;

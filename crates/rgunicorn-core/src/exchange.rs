@@ -1,7 +1,8 @@
 //! One request and its answer, between a connection and an application.
 //!
 //! The connection fills the inbound side and empties the outbound side; the
-//! application does the reverse through its [`Responder`]. Both run on the
+//! application does the reverse through its
+//! [`Responder`](crate::responder::Responder). Both run on the
 //! worker's thread, so the sides are plain cells. Of all borrows, only a shared
 //! one of the request's head is held while foreign code runs.
 //!
