@@ -59,8 +59,7 @@ class EventLoop(LoopBase, asyncio.SelectorEventLoop):
 
 def make_loop():
     """The worker's event loop, made current."""
-    policy = asyncio.get_event_loop_policy()
-    if sys.version_info < (3, 12) and not isinstance(policy, asyncio.DefaultEventLoopPolicy):
+    if sys.version_info < (3, 12) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
         # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
         asyncio.set_event_loop_policy(None)
     loop = EventLoop()
