@@ -13,6 +13,7 @@ use pyo3::types::PyDict;
 use pyo3::types::PyDictMethods;
 
 use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::awaitable::resolve;
 
 use crate::outcome::traceback;
 
@@ -301,11 +302,4 @@ fn is_done(future: &Bound<'_, PyAny>) -> bool {
 fn as_coroutine<'py>(future: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let module = future.py().import("rgunicorn._asyncio")?;
     module.call_method1("wait_for", (future,))
-}
-
-fn resolve(future: &Bound<'_, PyAny>, value: Bound<'_, PyAny>) -> PyResult<()> {
-    if !future.call_method0("done")?.is_truthy()? {
-        future.call_method1("set_result", (value,))?;
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
+use rgunicorn_eventloop::awaitable::resolve;
 use rgunicorn_eventloop::awaitable::thrown;
 use rgunicorn_eventloop::confined::Confined;
 
@@ -147,13 +148,7 @@ fn waiter(future: Py<PyAny>) -> Box<dyn FnOnce()> {
     Box::new(move || {
         Python::attach(|py| {
             let future = future.bind(py);
-            let complete = || -> PyResult<()> {
-                if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                    future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-                }
-                Ok(())
-            };
-            if let Err(error) = complete() {
+            if let Err(error) = resolve(future, py.None().into_bound(py)) {
                 error.write_unraisable(py, Some(future));
             }
         });

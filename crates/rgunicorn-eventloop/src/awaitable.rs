@@ -4,7 +4,21 @@
 //! `asyncio.create_task(receive())` takes them for the coroutines they stand for.
 
 use pyo3::exceptions::PyStopIteration;
+use pyo3::intern;
 use pyo3::prelude::*;
+
+/// Completes an asyncio future, unless it is done: whoever waited may have been
+/// cancelled.
+///
+/// # Errors
+/// Whatever the future's own methods raise.
+pub fn resolve(future: &Bound<'_, PyAny>, value: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        future.call_method1(intern!(py, "set_result"), (value,))?;
+    }
+    Ok(())
+}
 
 /// Raises in an awaitable what `throw` was given, which is how a task tells it
 /// of its cancellation.

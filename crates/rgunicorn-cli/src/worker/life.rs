@@ -19,6 +19,7 @@ use rgunicorn_asgi::settings::Settings as AsgiSettings;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_core::settings::Settings as HttpSettings;
+use rgunicorn_eventloop::awaitable::resolve;
 use rgunicorn_supervisor::Seat;
 use tokio::runtime::LocalRuntime;
 
@@ -212,7 +213,7 @@ impl Life {
                 if broken {
                     owner.bind(py).borrow().give_up_serving();
                 }
-                steering::resolve(drained.bind(py));
+                steering::report(resolve(drained.bind(py), py.None().into_bound(py)));
             });
         });
         steering::beat(slf)?;

@@ -73,7 +73,7 @@ fn on_signal(
     Ok(())
 }
 
-fn report(result: PyResult<()>) {
+pub(super) fn report(result: PyResult<()>) {
     if let Err(error) = result {
         tracing::error!("Cannot act on a signal: {error}");
     }
@@ -195,18 +195,6 @@ pub(super) fn beat(life: &Bound<'_, Life>) -> PyResult<()> {
         server.app().cancel_abandoned(py, grace)?;
     }
     Ok(())
-}
-
-/// Completes an asyncio future, if nobody did.
-pub(super) fn resolve(future: &Bound<'_, PyAny>) {
-    let py = future.py();
-    let complete = || -> PyResult<()> {
-        if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
-            future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-        }
-        Ok(())
-    };
-    report(complete());
 }
 
 /// A worker that hangs is sent SIGABRT: its stacks go to the error log first.
