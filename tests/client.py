@@ -28,6 +28,7 @@ class Response:
     head: bytes  # as received, with the blank line
     body: bytes = b""
     interim: list = field(default_factory=list)  # the 1xx responses that came before
+    trailers: list = field(default_factory=list)  # as headers; only to a client that takes them
     chunked: bool = False
     complete: bool = False
 
@@ -60,6 +61,8 @@ class Client:
         self.buffer = b""
         self.ended = False
         self.was_reset = False
+        self.takes_trailers = False
+        self._trailers = []
 
     def __enter__(self):
         return self
@@ -97,6 +100,7 @@ class Client:
                 response.body += chunk
                 if not chunk:
                     response.complete = True
+                    response.trailers, self._trailers = self._trailers, []
                     break
         elif (length := response.get("content-length")) is not None:
             response.body = self.read_bytes(int(length))
@@ -133,10 +137,11 @@ class Client:
             raise ProtocolError(f"bad chunk size line: {line!r}")
         size = int(line, 16)
         if size == 0:
-            end = self._take_line()
-            if end not in (b"", None):
-                raise ProtocolError(f"unexpected trailer: {end!r}")
-            return b"" if end == b"" else None
+            while line := self._take_line():
+                if not self.takes_trailers:
+                    raise ProtocolError(f"unexpected trailer: {line!r}")
+                self._trailers.append(parse_field(line))
+            return line
         data = self.read_bytes(size)
         if len(data) < size:
             return None
@@ -195,19 +200,24 @@ def parse_head(head):
     match = STATUS_LINE.fullmatch(first)
     if not match:
         raise ProtocolError(f"bad status line: {first!r}")
-    fields = [FIELD_LINE.fullmatch(line) for line in lines]
-    if None in fields:
-        raise ProtocolError(f"bad header line: {lines[fields.index(None)]!r}")
     version, status, reason = match.groups()
     response = Response(
         version=version.decode(),
         status=int(status),
         reason=reason.decode("latin-1"),
-        headers=[(name.lower(), value) for name, value in (field.groups() for field in fields)],
+        headers=[parse_field(line) for line in lines],
         head=head,
     )
     check_framing(response)
     return response
+
+
+def parse_field(line):
+    match = FIELD_LINE.fullmatch(line)
+    if not match:
+        raise ProtocolError(f"bad header line: {line!r}")
+    name, value = match.groups()
+    return name.lower(), value
 
 
 def check_framing(response):

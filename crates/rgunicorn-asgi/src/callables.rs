@@ -13,6 +13,7 @@ use rgunicorn_eventloop::confined::Confined;
 use crate::call::Call;
 use crate::call::receive;
 use crate::error::refused;
+use crate::extension;
 use crate::message;
 use crate::message::Kind;
 use crate::waiting::Wait;
@@ -80,5 +81,10 @@ fn send(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {
                 .body(chunk, part)
                 .map_err(|error| refused(error, Kind::Body.name()))
         }),
+        Kind::PathSend => extension::path_send(responder, event),
+        Kind::ZeroCopySend => extension::zero_copy_send(responder, event),
+        Kind::Trailers => extension::trailers(responder, event),
+        Kind::EarlyHint => extension::early_hint(responder, event),
+        Kind::Debug => extension::debug(event),
     }
 }

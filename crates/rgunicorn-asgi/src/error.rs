@@ -19,6 +19,7 @@ create_exception!(
 pub(crate) fn refused(error: SendError, kind: &str) -> PyErr {
     match error {
         SendError::Disconnected => ClientDisconnected::new_err("client disconnected"),
+        SendError::File(error) => error.into(),
         SendError::InvalidHead(error) => PyValueError::new_err(error.to_string()),
         SendError::Misuse(misuse) => PyRuntimeError::new_err(match misuse {
             Misuse::NotStarted => {
@@ -29,6 +30,12 @@ pub(crate) fn refused(error: SendError, kind: &str) -> PyErr {
             }
             Misuse::AlreadyComplete => {
                 format!("Unexpected ASGI message '{kind}' sent, after response already completed.")
+            }
+            Misuse::TrailersDue => {
+                format!("Expected ASGI message 'http.response.trailers', but got '{kind}'.")
+            }
+            Misuse::NoTrailers | Misuse::BodyBegun => {
+                format!("Unexpected ASGI message '{kind}': {misuse}.")
             }
             Misuse::TooLong | Misuse::TooShort => misuse.to_string(),
         }),

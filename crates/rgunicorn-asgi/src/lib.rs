@@ -2,7 +2,7 @@
 //!
 //! One request, file by file: [`app`] is called with a parsed request,
 //! [`scope`] turns it into a dict, the application runs, and what it sends and
-//! receives goes through [`callables`] and [`message`]. When its task ends,
+//! receives goes through [`callables`], [`message`] and [`extension`]. When its task ends,
 //! [`outcome`] decides what that means for the exchange.
 
 pub mod app;
@@ -12,6 +12,7 @@ mod callables;
 mod waiting;
 mod call;
 mod scope;
+mod extension;
 mod message;
 pub mod names;
 pub mod settings;

@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use pyo3::types::PyList;
 use pyo3::types::PyString;
 use pyo3::types::PyTuple;
+use rgunicorn_core::error::InvalidHead;
 use rgunicorn_core::exchange::Chunk;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::response::ResponseHead;
@@ -27,6 +28,11 @@ const COPY_LIMIT: usize = 4 * 1024;
 pub(crate) enum Kind {
     Start,
     Body,
+    EarlyHint,
+    Trailers,
+    PathSend,
+    ZeroCopySend,
+    Debug,
 }
 
 /// Reads the `type` of a message.
@@ -43,31 +49,45 @@ pub(crate) fn kind(event: &Bound<'_, PyAny>) -> PyResult<Kind> {
     let kind = kind
         .cast::<PyString>()
         .map_err(|_| wrong_type("type", "str", &kind))?;
-    match kind.to_str()? {
-        "http.response.start" => Ok(Kind::Start),
-        "http.response.body" => Ok(Kind::Body),
-        other => Err(PyValueError::new_err(format!(
-            "unknown ASGI message type '{other}'"
-        ))),
-    }
+    let name = kind.to_str()?;
+    Kind::ALL
+        .into_iter()
+        .find(|known| known.name() == name)
+        .ok_or_else(|| PyValueError::new_err(format!("unknown ASGI message type '{name}'")))
 }
 
 impl Kind {
+    /// The usual ones first.
+    const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Body,
+        Self::PathSend,
+        Self::ZeroCopySend,
+        Self::Trailers,
+        Self::EarlyHint,
+        Self::Debug,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Start => "http.response.start",
             Self::Body => "http.response.body",
+            Self::EarlyHint => "http.response.early_hint",
+            Self::Trailers => "http.response.trailers",
+            Self::PathSend => "http.response.pathsend",
+            Self::ZeroCopySend => "http.response.zerocopysend",
+            Self::Debug => "http.response.debug",
         }
     }
 }
 
-fn dict<'a, 'py>(event: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
+pub(crate) fn dict<'a, 'py>(event: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
     event
         .cast::<PyDict>()
         .map_err(|_| wrong_type("message", "dict", event))
 }
 
-fn wrong_type(what: &str, wanted: &str, found: &Bound<'_, PyAny>) -> PyErr {
+pub(crate) fn wrong_type(what: &str, wanted: &str, found: &Bound<'_, PyAny>) -> PyErr {
     let found = found
         .get_type()
         .name()
@@ -92,24 +112,46 @@ pub(crate) fn start(event: &Bound<'_, PyAny>) -> PyResult<ResponseHead> {
         .map_err(|_| wrong_type("status", "int", &status))?;
     let mut head = ResponseHead::new(number).map_err(|error| refused(error.into(), ""))?;
     if let Some(headers) = event.get_item(intern!(py, "headers"))? {
-        if let Ok(list) = headers.cast::<PyList>() {
-            for pair in list.iter() {
-                field(&mut head, &pair)?;
-            }
-        } else {
-            for pair in headers.try_iter()? {
-                field(&mut head, &pair?)?;
-            }
-        }
+        each_field(&headers, |name, value| head.field(name, value))?;
+    }
+    if let Some(trailers) = event.get_item(intern!(py, "trailers"))?
+        && trailers.is_truthy()?
+    {
+        head.promise_trailers();
     }
     Ok(head)
 }
 
-fn field(head: &mut ResponseHead, pair: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Gives each pair of `headers` to `take`.
+///
+/// # Errors
+/// `TypeError` and `ValueError` for what is no pair of bytes-like values, or
+/// is refused.
+pub(crate) fn each_field(
+    headers: &Bound<'_, PyAny>,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<(), InvalidHead>,
+) -> PyResult<()> {
+    let take = &mut take;
+    if let Ok(list) = headers.cast::<PyList>() {
+        for pair in list.iter() {
+            field(&pair, take)?;
+        }
+    } else {
+        for pair in headers.try_iter()? {
+            field(&pair?, take)?;
+        }
+    }
+    Ok(())
+}
+
+fn field(
+    pair: &Bound<'_, PyAny>,
+    take: &mut impl FnMut(&[u8], &[u8]) -> Result<(), InvalidHead>,
+) -> PyResult<()> {
     if let Ok(pair) = pair.cast::<PyTuple>()
         && pair.len() == 2
     {
-        return field_of(head, &pair.get_item(0)?, &pair.get_item(1)?);
+        return field_of(&pair.get_item(0)?, &pair.get_item(1)?, take);
     }
     let mut items = pair.try_iter()?;
     match (
@@ -117,7 +159,7 @@ fn field(head: &mut ResponseHead, pair: &Bound<'_, PyAny>) -> PyResult<()> {
         items.next().transpose()?,
         items.next(),
     ) {
-        (Some(name), Some(value), None) => field_of(head, &name, &value),
+        (Some(name), Some(value), None) => field_of(&name, &value, take),
         _ => Err(PyValueError::new_err(
             "ASGI header must be a pair of name and value",
         )),
@@ -125,22 +167,22 @@ fn field(head: &mut ResponseHead, pair: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 fn field_of(
-    head: &mut ResponseHead,
     name: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
+    take: &mut impl FnMut(&[u8], &[u8]) -> Result<(), InvalidHead>,
 ) -> PyResult<()> {
-    let added = match (name.cast::<PyBytes>(), value.cast::<PyBytes>()) {
-        (Ok(name), Ok(value)) => head.field(name.as_bytes(), value.as_bytes()),
-        _ => head.field(
+    let taken = match (name.cast::<PyBytes>(), value.cast::<PyBytes>()) {
+        (Ok(name), Ok(value)) => take(name.as_bytes(), value.as_bytes()),
+        _ => take(
             &octets("header name", name)?,
             &octets("header value", value)?,
         ),
     };
-    added.map_err(|error| refused(error.into(), ""))
+    taken.map_err(|error| refused(error.into(), ""))
 }
 
 /// The bytes of anything bytes-like.
-fn octets(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+pub(crate) fn octets(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let buffer = PyBuffer::<u8>::get(value).map_err(|_| wrong_type(what, "bytes", value))?;
     buffer.to_vec(value.py())
 }
@@ -155,10 +197,7 @@ pub(crate) fn body<T>(
 ) -> PyResult<T> {
     let event = dict(event)?;
     let py = event.py();
-    let part = match event.get_item(intern!(py, "more_body"))? {
-        Some(more) if more.is_truthy()? => Part::More,
-        _ => Part::Last,
-    };
+    let part = more(event, intern!(py, "more_body"))?;
     let Some(body) = event.get_item(intern!(py, "body"))? else {
         return take(Chunk::Borrowed(b""), part);
     };
@@ -171,6 +210,14 @@ pub(crate) fn body<T>(
     }
     let shared = Bytes::from_owner(PyBackedBytes::from(bytes.clone()));
     take(Chunk::Shared(shared), part)
+}
+
+/// Whether the message says by its `key` that more follow.
+pub(crate) fn more(event: &Bound<'_, PyAny>, key: &Bound<'_, PyString>) -> PyResult<Part> {
+    Ok(match dict(event)?.get_item(key)? {
+        Some(more) if more.is_truthy()? => Part::More,
+        _ => Part::Last,
+    })
 }
 
 /// `http.request`.

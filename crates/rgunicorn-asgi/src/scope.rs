@@ -18,6 +18,7 @@ use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
 
+use crate::extension;
 use crate::names;
 use crate::names::NameCache;
 use crate::settings::Settings;
@@ -31,6 +32,7 @@ const HTTP_SPEC_VERSION: &str = "2.5";
 pub(crate) struct Scopes {
     template: Py<PyDict>,
     asgi: Py<PyDict>,
+    extensions: Py<PyDict>,
     state: Option<Py<PyDict>>,
     root_path: String,
     names: NameCache,
@@ -63,7 +65,7 @@ impl Scopes {
             template.set_item(PyString::intern(py, key), py.None())?;
         }
         template.set_item(intern!(py, "root_path"), &settings.root_path)?;
-        for key in ["path", "raw_path", "query_string", "headers"] {
+        for key in ["path", "raw_path", "query_string", "headers", "extensions"] {
             template.set_item(PyString::intern(py, key), py.None())?;
         }
         if state.is_some() {
@@ -74,6 +76,7 @@ impl Scopes {
         Ok(Self {
             template,
             asgi,
+            extensions: extension::announced(py, settings)?.unbind(),
             state,
             root_path,
             names: NameCache::new(),
@@ -104,6 +107,7 @@ impl Scopes {
             PyBytes::new(py, head.query().as_bytes()),
         )?;
         scope.set_item(intern!(py, "headers"), self.headers(py, head)?)?;
+        scope.set_item(intern!(py, "extensions"), self.extensions.bind(py).copy()?)?;
         if let Some(state) = &self.state {
             scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
         }

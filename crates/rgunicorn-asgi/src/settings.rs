@@ -5,4 +5,7 @@
 pub struct Settings {
     /// Where the application is mounted; the scope's `root_path`.
     pub root_path: String,
+    /// Whether `http.response.debug` is announced. Applications then tell what
+    /// their answers were made from, which is work, and nobody else's business.
+    pub debug: bool,
 }

@@ -5,6 +5,8 @@
 use bytes::BufMut;
 
 use crate::clock::DATE_LENGTH;
+use crate::fields::EarlyHints;
+use crate::fields::Trailers;
 use crate::outgoing::Outgoing;
 use crate::parser::Head;
 use crate::parser::Version;
@@ -155,10 +157,22 @@ pub(crate) fn body(out: &mut Outgoing, framing: BodyFraming, body: &mut Outgoing
     }
 }
 
-/// Appends what shows the end of a body.
-pub(crate) fn end(out: &mut Outgoing, framing: BodyFraming) {
+/// Appends what shows the end of a body. Only chunked has room for trailers
+/// (RFC 9112 section 7.1.2).
+pub(crate) fn end(out: &mut Outgoing, framing: BodyFraming, trailers: &Trailers) {
     if framing == BodyFraming::Chunked {
-        out.copy(b"0\r\n\r\n");
+        out.copy(b"0\r\n");
+        out.copy(trailers.as_bytes());
+        out.copy(b"\r\n");
+    }
+}
+
+/// Appends interim heads (RFC 8297).
+pub(crate) fn early_hints(out: &mut Outgoing, hints: &mut Vec<EarlyHints>) {
+    for hint in hints.drain(..) {
+        out.copy(b"HTTP/1.1 103 Early Hints\r\n");
+        out.copy(hint.as_bytes());
+        out.copy(b"\r\n");
     }
 }
 
@@ -202,7 +216,7 @@ mod tests {
             source.copy(part.as_bytes());
             body(&mut out, framing, &mut source);
         }
-        end(&mut out, framing);
+        end(&mut out, framing, &Trailers::new());
         let mut slices = [IoSlice::new(&[]); crate::outgoing::SLICES];
         let filled = out.slices(&mut slices);
         slices[..filled]

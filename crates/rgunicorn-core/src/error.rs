@@ -1,10 +1,10 @@
 //! Why an answer could not be taken from the application.
 //!
-//! Sorted by who must change something: the application ([`SendError::Misuse`]
-//! and [`InvalidHead`]) or nobody ([`SendError::Disconnected`]).
+//! Sorted by who must change something: the application ([`SendError::Misuse`],
+//! [`InvalidHead`] and [`SendError::File`]) or nobody ([`SendError::Disconnected`]).
 
 /// Why one step of a response was refused.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The client left, or the exchange was aborted: nobody can be answered.
     #[error("client disconnected")]
@@ -15,6 +15,9 @@ pub enum SendError {
     /// A field or the status of the head is not HTTP.
     #[error("{0}")]
     InvalidHead(#[from] InvalidHead),
+    /// A file of the application's cannot be read.
+    #[error("{0}")]
+    File(#[from] std::io::Error),
 }
 
 /// How an application broke the contract of an exchange.
@@ -29,6 +32,15 @@ pub enum Misuse {
     /// Anything after the last part of the body.
     #[error("the response was already completed")]
     AlreadyComplete,
+    /// Anything but trailers once the body of a response that promised some is complete.
+    #[error("the response waits for its trailers")]
+    TrailersDue,
+    /// Trailers before the body is complete, or without a promise of them.
+    #[error("the response has no trailers to come")]
+    NoTrailers,
+    /// A whole file after a part of the body.
+    #[error("the response already has a part of its body")]
+    BodyBegun,
     /// More bytes than the `content-length` field promised (RFC 9110 section 8.6).
     #[error("Response content longer than Content-Length")]
     TooLong,
@@ -50,6 +62,10 @@ pub enum InvalidHead {
     /// 5.5). Holds the field's name.
     #[error("invalid value of response header \"{0}\": it holds a control character")]
     Value(String),
+    /// A field that a recipient needs before the body cannot follow it (RFC
+    /// 9110 section 6.5.1). Holds the name, escaped.
+    #[error("response header \"{0}\" may not be sent as a trailer")]
+    Trailer(String),
     /// `content-length` is one decimal number (RFC 9110 section 8.6).
     #[error("invalid Content-Length in the response headers")]
     ContentLength,

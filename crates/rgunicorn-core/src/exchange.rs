@@ -11,6 +11,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::time::Instant;
@@ -18,9 +19,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::Misuse;
+use crate::fields::EarlyHints;
+use crate::fields::Trailers;
+use crate::file::FileRange;
 use crate::outgoing::Outgoing;
 use crate::parser::Head;
+use crate::response::Presence;
 use crate::response::ResponseHead;
+use crate::settings::FILE_COPY_LIMIT;
 
 /// What an exchange asks of the connection that carries it.
 pub(crate) trait Transport {
@@ -135,7 +141,11 @@ pub(crate) struct Outbound {
     pub(crate) head: Option<ResponseHead>,
     /// The head, once it is.
     pub(crate) written: Option<ResponseHead>,
+    /// What goes out before the head, while that is not written.
+    pub(crate) hints: Vec<EarlyHints>,
     pub(crate) body: Outgoing,
+    /// What follows the body, for a client that takes it.
+    pub(crate) trailers: Trailers,
     pub(crate) content: Content,
     /// Parts taken; the length of a body of one part is known beforehand.
     pub(crate) parts: u32,
@@ -165,6 +175,8 @@ pub(crate) enum Stage {
     Held,
     /// The head may go out; more body is to come.
     Open,
+    /// The body is complete; the trailers that the head promised are to come.
+    Trailing,
     /// Nothing more is to come.
     Complete,
     /// The end of the body is among the bytes that were made of it.
@@ -223,7 +235,9 @@ impl Exchange {
         outbound.stage = Stage::Awaiting;
         outbound.head = None;
         outbound.written = None;
+        outbound.hints.clear();
         outbound.body.clear();
+        outbound.trailers.clear();
         outbound.content = Content::Unknown;
         outbound.parts = 0;
         outbound.accepted = 0;
@@ -282,11 +296,11 @@ fn wake(waiters: &RefCell<Vec<Waiter>>) {
 
 impl Outbound {
     /// Keeps the promised content-length (RFC 9110 section 8.6).
-    pub(crate) fn count(&mut self, length: usize, part: Part) -> Result<(), Misuse> {
+    pub(crate) fn count(&mut self, length: u64, part: Part) -> Result<(), Misuse> {
         let Content::Missing(missing) = self.content else {
             return Ok(());
         };
-        let left = missing.checked_sub(length as u64).ok_or(Misuse::TooLong)?;
+        let left = missing.checked_sub(length).ok_or(Misuse::TooLong)?;
         if part == Part::Last && left > 0 {
             return Err(Misuse::TooShort);
         }
@@ -298,12 +312,21 @@ impl Outbound {
         match data {
             Chunk::Borrowed(bytes) => self.body.copy(bytes),
             Chunk::Shared(bytes) => self.body.share(bytes),
+            Chunk::File(range) => self.body.send_file(range),
         }
+    }
+
+    /// Whether the head, written or not, says that trailers follow the body.
+    pub(crate) fn promises_trailers(&self) -> bool {
+        let head = self.head.as_ref().or(self.written.as_ref());
+        head.is_some_and(|head| head.trailers() == Presence::Present)
     }
 
     /// Replaces an answer of which nothing went out by a 500.
     pub(crate) fn fail(&mut self) {
         const TEXT: &[u8] = b"Internal Server Error";
+        self.hints.clear();
+        self.trailers.clear();
         self.body.clear();
         self.body.copy(TEXT);
         self.accepted = TEXT.len() as u64;
@@ -319,13 +342,29 @@ pub enum Chunk<'a> {
     Borrowed(&'a [u8]),
     /// To be kept until it is written.
     Shared(Bytes),
+    /// To be sent from where it is.
+    File(FileRange),
 }
 
 impl Chunk<'_> {
-    pub(crate) fn len(&self) -> usize {
+    /// The same, but a small file in memory.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn loaded(self) -> io::Result<Self> {
         match self {
-            Self::Borrowed(bytes) => bytes.len(),
-            Self::Shared(bytes) => bytes.len(),
+            Self::File(range) if range.len() <= FILE_COPY_LIMIT => {
+                Ok(Self::Shared(Bytes::from(range.read_all()?)))
+            }
+            other => Ok(other),
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Borrowed(bytes) => bytes.len() as u64,
+            Self::Shared(bytes) => bytes.len() as u64,
+            Self::File(range) => range.len(),
         }
     }
 }

@@ -1,12 +1,16 @@
-//! Bytes on their way to a socket: small ones copied together, large ones shared.
+//! Bytes on their way to a socket: small ones copied together, large ones
+//! shared, those of files left where they are.
 
 use std::collections::VecDeque;
+use std::io;
 use std::io::IoSlice;
 
 use bytes::Buf;
 use bytes::Bytes;
 
+use crate::file::FileRange;
 use crate::settings::COPY_LIMIT;
+use crate::settings::READ_SIZE;
 
 /// Buffers handed to one vectored write.
 pub(crate) const SLICES: usize = 16;
@@ -22,8 +26,31 @@ pub(crate) struct Outgoing {
     /// How much of `copied` has left.
     sent: usize,
     /// Blocks, each with the length of `copied` that goes before it.
-    shared: VecDeque<(usize, Bytes)>,
+    shared: VecDeque<(usize, Block)>,
     shared_length: usize,
+}
+
+/// What is not copied.
+#[derive(Debug)]
+enum Block {
+    Bytes(Bytes),
+    File(FileRange),
+}
+
+impl Block {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Bytes(bytes) => bytes.advance(count),
+            Self::File(range) => range.advance(count as u64),
+        }
+    }
 }
 
 impl Outgoing {
@@ -49,8 +76,17 @@ impl Outgoing {
         if data.len() <= COPY_LIMIT {
             return self.copy(&data);
         }
-        self.shared_length += data.len();
-        self.shared.push_back((self.copied.len(), data));
+        self.block(Block::Bytes(data));
+    }
+
+    /// Sends a stretch of a file.
+    pub(crate) fn send_file(&mut self, range: FileRange) {
+        self.block(Block::File(range));
+    }
+
+    fn block(&mut self, block: Block) {
+        self.shared_length += block.len();
+        self.shared.push_back((self.copied.len(), block));
     }
 
     /// Takes everything out of `other`, in order.
@@ -59,8 +95,7 @@ impl Outgoing {
         for (position, data) in other.shared.drain(..) {
             self.copied.extend_from_slice(&other.copied[from..position]);
             from = position;
-            self.shared_length += data.len();
-            self.shared.push_back((self.copied.len(), data));
+            self.block(data);
         }
         self.copied.extend_from_slice(&other.copied[from..]);
         other.clear();
@@ -84,7 +119,40 @@ impl Outgoing {
         self.shared.is_empty().then(|| &self.copied[self.sent..])
     }
 
-    /// Fills `slices` with what goes out next and returns how many it filled.
+    /// The file that goes out next, if one does.
+    pub(crate) fn next_file(&self) -> Option<&FileRange> {
+        match self.shared.front() {
+            Some((position, Block::File(range))) if *position == self.sent => Some(range),
+            _ => None,
+        }
+    }
+
+    /// Whether a file is among what waits.
+    pub(crate) fn has_file(&self) -> bool {
+        let is_file = |(_, block): &(usize, Block)| matches!(block, Block::File(_));
+        self.shared.iter().any(is_file)
+    }
+
+    /// Reads the next bytes of the file that goes out next into memory, for a
+    /// socket that cannot take them from the file.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn load_next_file(&mut self) -> io::Result<()> {
+        if let Some((_, Block::File(range))) = self.shared.front_mut() {
+            let bytes = range.read(READ_SIZE)?;
+            range.advance(bytes.len() as u64);
+            if range.is_empty() {
+                self.shared.pop_front();
+            }
+            self.shared
+                .push_front((self.sent, Block::Bytes(Bytes::from(bytes))));
+        }
+        Ok(())
+    }
+
+    /// Fills `slices` with what goes out next, up to the next file, and
+    /// returns how many it filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let mut filled = 0;
         let mut from = self.sent;
@@ -96,7 +164,10 @@ impl Outgoing {
                 slices[filled] = IoSlice::new(&self.copied[from..*position]);
                 filled += 1;
             }
-            slices[filled] = IoSlice::new(data);
+            let Block::Bytes(bytes) = data else {
+                return filled;
+            };
+            slices[filled] = IoSlice::new(bytes);
             filled += 1;
             from = *position;
         }
@@ -145,7 +216,7 @@ impl Outgoing {
         let taken = count.min(data.len());
         data.advance(taken);
         self.shared_length -= taken;
-        if data.is_empty() {
+        if data.len() == 0 {
             self.shared.pop_front();
         }
         count - taken

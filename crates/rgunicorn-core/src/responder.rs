@@ -18,7 +18,11 @@ use crate::exchange::Liveness;
 use crate::exchange::Part;
 use crate::exchange::Stage;
 use crate::exchange::enlist;
+use crate::fields::EarlyHints;
+use crate::fields::Trailers;
+use crate::file::FileRange;
 use crate::parser::Head;
+use crate::parser::Version;
 use crate::response::Buffering;
 use crate::response::ResponseHead;
 use crate::response::is_bodiless;
@@ -127,6 +131,7 @@ impl Responder {
         match outbound.stage {
             Stage::Awaiting => {}
             Stage::Held | Stage::Open => return Err(Misuse::AlreadyStarted.into()),
+            Stage::Trailing => return Err(Misuse::TrailersDue.into()),
             Stage::Complete | Stage::Encoded | Stage::Aborted => {
                 return Err(Misuse::AlreadyComplete.into());
             }
@@ -160,25 +165,98 @@ impl Responder {
         let mut outbound = exchange.outbound.borrow_mut();
         match outbound.stage {
             Stage::Awaiting => return Err(Misuse::NotStarted.into()),
+            Stage::Trailing => return Err(Misuse::TrailersDue.into()),
             Stage::Complete | Stage::Encoded => return Err(Misuse::AlreadyComplete.into()),
             _ if exchange.liveness() != Liveness::Open => return Err(SendError::Disconnected),
             Stage::Aborted => return Err(SendError::Disconnected),
             Stage::Held | Stage::Open => {}
         }
-        outbound.count(data.len(), part)?;
-        outbound.parts += 1;
-        if outbound.content != Content::Suppressed {
-            outbound.accepted += data.len() as u64;
+        if outbound.content == Content::Suppressed {
+            outbound.parts += 1;
+        } else {
+            let data = data.loaded()?;
+            outbound.count(data.len(), part)?;
+            outbound.parts += 1;
+            outbound.accepted += data.len();
             outbound.push(data);
         }
-        outbound.stage = if part == Part::Last {
-            Stage::Complete
-        } else {
-            Stage::Open
+        outbound.stage = match part {
+            Part::More => Stage::Open,
+            Part::Last if outbound.promises_trailers() => Stage::Trailing,
+            Part::Last => Stage::Complete,
         };
         let waiting = exchange.backlog.get() + outbound.body.len();
         drop(outbound);
         Ok(exchange.settle(waiting))
+    }
+
+    /// Gives a file as the whole body. What it has grown by since the head's
+    /// `content-length` was taken is left out.
+    ///
+    /// # Errors
+    /// [`Misuse::BodyBegun`] after a part of the body; otherwise as [`Self::body`].
+    pub fn file(&self, mut range: FileRange) -> Result<Flow, SendError> {
+        let outbound = self.exchange.outbound.borrow();
+        if outbound.parts > 0 && matches!(outbound.stage, Stage::Held | Stage::Open) {
+            return Err(Misuse::BodyBegun.into());
+        }
+        if let Content::Missing(missing) = outbound.content {
+            range.truncate(missing);
+        }
+        drop(outbound);
+        self.body(Chunk::File(range), Part::Last)
+    }
+
+    /// Gives fields that follow the body. They reach a client that asked for
+    /// trailers, over a framing that has room for them, and nobody else (RFC
+    /// 9110 section 6.5.1).
+    ///
+    /// # Errors
+    /// [`Misuse`] before the body is complete, without a promise of trailers
+    /// in the head, or after the last of them; [`SendError::Disconnected`]
+    /// when the client left.
+    pub fn trailers(&self, fields: &Trailers, part: Part) -> Result<(), SendError> {
+        let mut outbound = self.exchange.outbound.borrow_mut();
+        match outbound.stage {
+            Stage::Awaiting => return Err(Misuse::NotStarted.into()),
+            Stage::Complete | Stage::Encoded => return Err(Misuse::AlreadyComplete.into()),
+            Stage::Held | Stage::Open => return Err(Misuse::NoTrailers.into()),
+            _ if self.exchange.liveness() != Liveness::Open => return Err(SendError::Disconnected),
+            Stage::Aborted => return Err(SendError::Disconnected),
+            Stage::Trailing => {}
+        }
+        if self.exchange.head.borrow().accepts_trailers() {
+            outbound.trailers.extend(fields);
+        }
+        if part == Part::Last {
+            outbound.stage = Stage::Complete;
+        }
+        drop(outbound);
+        self.exchange.mark_ready();
+        Ok(())
+    }
+
+    /// Tells the client what it may fetch while it waits (RFC 8297). Once the
+    /// head is on its way, and for HTTP/1.0, this does nothing.
+    ///
+    /// # Errors
+    /// [`Misuse::AlreadyComplete`] after the response;
+    /// [`SendError::Disconnected`] when the client left.
+    pub fn hint(&self, hints: EarlyHints) -> Result<(), SendError> {
+        let mut outbound = self.exchange.outbound.borrow_mut();
+        if outbound.stage.is_complete() {
+            return Err(Misuse::AlreadyComplete.into());
+        }
+        if self.exchange.liveness() != Liveness::Open || outbound.stage == Stage::Aborted {
+            return Err(SendError::Disconnected);
+        }
+        let interim = self.exchange.head.borrow().version() != Version::Http10;
+        if interim && outbound.written.is_none() {
+            outbound.hints.push(hints);
+            drop(outbound);
+            self.exchange.mark_ready();
+        }
+        Ok(())
     }
 
     /// Ends an exchange that the application did not complete: a 500 while
@@ -188,8 +266,8 @@ impl Responder {
         let mut outbound = self.exchange.outbound.borrow_mut();
         match outbound.stage {
             Stage::Awaiting | Stage::Held => outbound.fail(),
-            Stage::Open if outbound.head.is_some() => outbound.fail(),
-            Stage::Open => outbound.stage = Stage::Aborted,
+            Stage::Open | Stage::Trailing if outbound.head.is_some() => outbound.fail(),
+            Stage::Open | Stage::Trailing => outbound.stage = Stage::Aborted,
             Stage::Complete | Stage::Encoded | Stage::Aborted => return,
         }
         drop(outbound);

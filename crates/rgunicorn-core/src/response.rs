@@ -6,16 +6,18 @@
 //! left out (RFC 9110 section 7.6.1).
 
 use crate::error::InvalidHead;
+use crate::fields::FieldLines;
 
 /// A final response's status and fields.
 #[derive(Debug)]
 pub struct ResponseHead {
     status: u16,
-    fields: Vec<u8>,
+    fields: FieldLines,
     content_length: Option<u64>,
     connection: Connection,
     date: Presence,
     server: Presence,
+    trailers: Presence,
     buffering: Buffering,
 }
 
@@ -28,7 +30,7 @@ pub(crate) enum Connection {
     Close,
 }
 
-/// Whether the application set a field that the server adds by default.
+/// Whether the application gave something that it may leave out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Presence {
     /// It did not.
@@ -58,11 +60,12 @@ impl ResponseHead {
             .filter(|number| (200..=999).contains(number));
         Ok(Self {
             status: number.ok_or(InvalidHead::Status(status))?,
-            fields: Vec::with_capacity(256),
+            fields: FieldLines::with_room(),
             content_length: None,
             connection: Connection::Unsaid,
             date: Presence::Absent,
             server: Presence::Absent,
+            trailers: Presence::Absent,
             buffering: Buffering::Allowed,
         })
     }
@@ -73,11 +76,12 @@ impl ResponseHead {
             format!("content-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n");
         Self {
             status,
-            fields: fields.into_bytes(),
+            fields: FieldLines::checked(fields.into_bytes()),
             content_length: Some(length as u64),
             connection: Connection::Close,
             date: Presence::Absent,
             server: Presence::Absent,
+            trailers: Presence::Absent,
             buffering: Buffering::Allowed,
         }
     }
@@ -90,19 +94,16 @@ impl ResponseHead {
     /// (RFC 9110 sections 5.1 and 5.5); [`InvalidHead::ContentLength`] for a
     /// `content-length` that is no number or differs from an earlier one.
     pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidHead> {
-        if !is_token(name) {
-            return Err(InvalidHead::Name(name.escape_ascii().to_string()));
-        }
-        if !is_field_value(value) {
-            return Err(InvalidHead::Value(name.escape_ascii().to_string()));
-        }
+        FieldLines::check(name, value)?;
         if self.takes(name, value)? == Destiny::Sent {
-            self.fields.extend_from_slice(name);
-            self.fields.extend_from_slice(b": ");
-            self.fields.extend_from_slice(value);
-            self.fields.extend_from_slice(b"\r\n");
+            self.fields.append(name, value);
         }
         Ok(())
+    }
+
+    /// Says that fields will follow the body (RFC 9110 section 6.5).
+    pub fn promise_trailers(&mut self) {
+        self.trailers = Presence::Present;
     }
 
     /// Looks at the few fields that mean something to the server. Sorted by
@@ -154,7 +155,7 @@ impl ResponseHead {
 
     /// The fields in wire form.
     pub(crate) fn fields(&self) -> &[u8] {
-        &self.fields
+        self.fields.as_bytes()
     }
 
     pub(crate) fn connection(&self) -> Connection {
@@ -167,6 +168,10 @@ impl ResponseHead {
 
     pub(crate) fn server(&self) -> Presence {
         self.server
+    }
+
+    pub(crate) fn trailers(&self) -> Presence {
+        self.trailers
     }
 
     pub(crate) fn buffering(&self) -> Buffering {
@@ -192,18 +197,6 @@ pub fn reason(status: u16) -> &'static str {
         .map_or("", |index| REASONS[index].1)
 }
 
-/// RFC 9110 section 5.6.2. Pseudo-headers fail here: `:` is no token character.
-fn is_token(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|&byte| TOKEN[usize::from(byte)])
-}
-
-/// RFC 9110 section 5.5. No early exit: the loop is vectorised.
-fn is_field_value(value: &[u8]) -> bool {
-    !value.iter().fold(false, |bad, &byte| {
-        bad | (byte < 0x20 && byte != b'\t') | (byte == 0x7f)
-    })
-}
-
 fn lists(value: &[u8], token: &[u8]) -> bool {
     value
         .split(|&byte| byte == b',')
@@ -223,22 +216,6 @@ fn parse_length(value: &[u8]) -> Option<u64> {
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let symbols = b"!#$%&'*+-.^_`|~";
-    let mut index = 0;
-    while index < symbols.len() {
-        table[symbols[index] as usize] = true;
-        index += 1;
-    }
-    table
-};
 
 /// IANA's registry of status codes, in order.
 const REASONS: [(u16, &str); 57] = [

@@ -58,6 +58,10 @@ pub(crate) const DISCARD_LIMIT: u64 = 256 * 1024;
 /// buffer in the system call.
 pub(crate) const COPY_LIMIT: usize = 4 * 1024;
 
+/// Files up to this size are read into memory: one write then takes head and
+/// body.
+pub(crate) const FILE_COPY_LIMIT: u64 = 16 * 1024;
+
 /// Size of one read.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::pin::pin;
 use std::task::Context;
@@ -12,6 +13,7 @@ use std::task::Waker;
 use std::task::ready;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -21,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_util::io::poll_read_buf;
 
+use crate::file::FileRange;
 use crate::outgoing::Outgoing;
 use crate::outgoing::SLICES;
 
@@ -53,18 +56,44 @@ impl Stream {
     }
 
     /// Writes what it can of `outgoing`; ready once all of it went out.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when a file became shorter; any other
+    /// is the end of the connection.
     pub(crate) fn poll_drain(
         &mut self,
         context: &mut Context<'_>,
         outgoing: &mut Outgoing,
     ) -> Poll<io::Result<()>> {
+        let mut budget = FILE_BUDGET;
         while !outgoing.is_empty() {
             let written = if let Some(bytes) = outgoing.single() {
                 ready!(Pin::new(&mut *self).poll_write(context, bytes))?
+            } else if let Some(range) = outgoing.next_file() {
+                if budget == 0 {
+                    context.waker().wake_by_ref(); // others have waited
+                    return Poll::Pending;
+                }
+                match ready!(self.poll_send_file(context, range, budget)) {
+                    Err(error) if cannot_take_files(&error) => {
+                        outgoing.load_next_file()?;
+                        continue;
+                    }
+                    sent => {
+                        let sent = sent?;
+                        budget = budget.saturating_sub(sent);
+                        sent
+                    }
+                }
             } else {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let filled = outgoing.slices(&mut slices);
-                ready!(Pin::new(&mut *self).poll_write_vectored(context, &slices[..filled]))?
+                let slices = &slices[..filled];
+                if outgoing.has_file() {
+                    ready!(self.poll_write_before_file(context, slices))?
+                } else {
+                    ready!(Pin::new(&mut *self).poll_write_vectored(context, slices))?
+                }
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -72,6 +101,51 @@ impl Stream {
             outgoing.advance(written);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what a file follows, so that the kernel waits with a packet that
+    /// is not full.
+    fn poll_write_before_file(
+        &self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(context, || {
+            self.socket().send_vectored_with_flags(slices, MSG_MORE)
+        })
+    }
+
+    fn poll_send_file(
+        &self,
+        context: &mut Context<'_>,
+        range: &FileRange,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(context, || range.send_to(self.socket().as_fd(), most))
+    }
+
+    /// Does what tokio has no method for, as soon as the socket takes bytes.
+    fn poll_io(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let outcome = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, &mut write)
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, &mut write)
+                }
+            };
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
     }
 
     /// Whether the kernel holds bytes that nobody has read. Asks the kernel
@@ -110,6 +184,20 @@ impl Stream {
         }
     }
 }
+
+/// What `sendfile(2)` says of a file or a socket that it does not work with.
+fn cannot_take_files(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        code,
+        Some(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP)
+    )
+}
+
+/// Bytes of files that one write may take before others have their turn.
+const FILE_BUDGET: usize = 1024 * 1024;
+
+const MSG_MORE: i32 = nix::libc::MSG_MORE;
 
 impl AsyncRead for Stream {
     fn poll_read(

@@ -27,6 +27,7 @@ use super::steering;
 use super::steering::Plan;
 use crate::config;
 use crate::config::Config;
+use crate::config::LogLevel;
 use crate::exit;
 use crate::logging;
 
@@ -142,6 +143,7 @@ impl Life {
         let context = py.import("contextvars")?.call_method0("copy_context")?;
         let settings = AsgiSettings {
             root_path: self.config.root_path.clone(),
+            debug: self.config.log_level == LogLevel::Debug,
         };
         let event_loop = self.event_loop.bind(py);
         let app = AsgiApp::new(

@@ -1,5 +1,6 @@
 //! Third phase of a turn: what the application gave goes to the client.
 
+use std::io;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
@@ -30,6 +31,13 @@ impl Connection {
             .borrow_mut()
             .poll_drain(&mut context, &mut self.output.borrow_mut());
         match (drained, exchange, stage) {
+            (Poll::Ready(Err(error)), Some(exchange), _)
+                if error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                tracing::error!("A file became shorter while it was sent: the answer is cut off.");
+                self.output.borrow_mut().clear();
+                self.cut(exchange);
+            }
             (Poll::Ready(Err(_)), Some(exchange), _) => self.client_left(&exchange),
             (Poll::Ready(Err(_)), None, _) => self.close(),
             (Poll::Ready(Ok(())), Some(exchange), Some(Stage::Encoded)) => self.finish(exchange),
@@ -53,18 +61,19 @@ impl Connection {
         let output = &mut *self.output.borrow_mut();
         let mut outbound = exchange.outbound.borrow_mut();
         self.encode_continue(exchange, &outbound, output);
+        encode::early_hints(output, &mut outbound.hints);
         match outbound.stage {
             Stage::Awaiting | Stage::Encoded | Stage::Aborted => return outbound.stage,
             // The application waits for something else: the head need not.
             Stage::Held => outbound.stage = Stage::Open,
-            Stage::Open | Stage::Complete => {}
+            Stage::Open | Stage::Trailing | Stage::Complete => {}
         }
         if outbound.head.is_some() {
             self.encode_head(exchange, &mut outbound, output);
         }
         encode::body(output, self.framing.get(), &mut outbound.body);
         if outbound.stage == Stage::Complete {
-            encode::end(output, self.framing.get());
+            encode::end(output, self.framing.get(), &outbound.trailers);
             // Once: what is encoded may take more than one write.
             outbound.stage = Stage::Encoded;
         }
@@ -89,8 +98,10 @@ impl Connection {
     fn encode_head(&self, exchange: &Exchange, outbound: &mut Outbound, output: &mut Outgoing) {
         let Some(head) = &outbound.head else { return };
         let request = exchange.head.borrow();
-        let whole =
-            (outbound.stage == Stage::Complete && outbound.parts <= 1).then(|| outbound.body.len());
+        let whole = (outbound.stage == Stage::Complete
+            && outbound.parts <= 1
+            && !(outbound.promises_trailers() && request.accepts_trailers()))
+        .then(|| outbound.body.len());
         let framing = encode::framing(&request, head, whole);
         // A client that was never told to continue may or may not send its
         // body: the connection cannot be trusted to be between two requests.
