@@ -10,3 +10,6 @@ def main(argv: Sequence[str]) -> int:
     Returns once in the master, when the server has stopped, and once in every forked worker,
     when that worker has finished: the caller must then leave the process with the code.
     """
+
+def log_trace(message: str) -> None:
+    """Write a line to the error log, at its least level."""

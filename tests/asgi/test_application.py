@@ -220,3 +220,16 @@ def test_a17_b26_a_returned_value_is_an_error_after_an_intact_response(server):
 def test_a4_an_asgi_2_application_is_called_with_the_scope_and_then_with_the_rest(server):
     with server("scopes:DoubleCallable") as s:
         assert s.get("/two").body == b"/two"
+
+
+def test_a18_scope_and_events_are_in_the_log_at_trace_level(server):
+    with server("echo:app", "--log-level", "trace") as s, s.connect() as client:
+        client.post(b"a secret", "/there?q", "authorization: secret")
+        assert client.read_response().body == b"a secret"
+        call = re.escape(f"[TRACE] 127.0.0.1:{client.socket.getsockname()[1]} - ASGI [2]")
+        assert "'path': '/there'" in s.wait_for_line(rf"{call} Started scope=\{{.*'headers': <3 headers>.*")[0]
+        s.wait_for_line(call + r" Receive \{'type': 'http.request', 'body': <8 bytes>, 'more_body': False\}")
+        s.wait_for_line(call + r" Send \{'type': 'http.response.start', 'status': 200, 'headers': <\d headers>\}")
+        s.wait_for_line(call + r" Send \{'type': 'http.response.body', 'body': <8 bytes>")
+        s.wait_for_line(call + " Completed")
+        assert not [line for line in s.lines if "secret" in line]

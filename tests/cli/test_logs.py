@@ -17,7 +17,7 @@ DEFAULT = re.compile(
     r'"GET /a%20b\?q=1 HTTP/1\.1" 200 5 "http://from\.example/" "agent/1\.0 \(test\)"'
 )
 ERROR_LINE = re.compile(
-    r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(\d+)\] \[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\] \S.*"
+    r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(\d+)\] \[(TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)\] \S.*"
 )
 HEADERS = {"referer": "http://from.example/", "user-agent": "agent/1.0 (test)"}
 
@@ -166,7 +166,7 @@ def test_the_error_log_may_be_a_file_and_stderr_is_silent(tmp_path):
 
 @pytest.mark.parametrize(
     "level, shown",
-    [("debug", {"DEBUG", "INFO"}), ("info", {"INFO"}), ("warning", set()), ("error", set()), ("critical", set())],
+    [("trace", {"TRACE", "DEBUG", "INFO"}), ("debug", {"DEBUG", "INFO"}), ("info", {"INFO"}), ("warning", set()), ("error", set()), ("critical", set())],
 )
 def test_the_log_level_is_the_least_that_is_shown(tmp_path, level, shown):
     path = tmp_path / "quiet.sock"

@@ -68,7 +68,9 @@ pub(crate) enum Lifespan {
 /// The least severity that is logged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LogLevel {
-    /// Everything.
+    /// Everything, every ASGI message included.
+    Trace,
+    /// What helps to find a mistake.
     Debug,
     /// What an operator follows.
     Info,
@@ -291,7 +293,8 @@ const LIFESPANS: [(&str, Lifespan); 3] = [
     ("on", Lifespan::On),
     ("off", Lifespan::Off),
 ];
-const LOG_LEVELS: [(&str, LogLevel); 5] = [
+const LOG_LEVELS: [(&str, LogLevel); 6] = [
+    ("trace", LogLevel::Trace),
     ("debug", LogLevel::Debug),
     ("info", LogLevel::Info),
     ("warning", LogLevel::Warning),

@@ -39,6 +39,12 @@ mod _rgunicorn {
         crate::command::run(py, &argv)
     }
 
+    /// Writes a line to the error log, at its least level.
+    #[pyfunction]
+    fn log_trace(message: &str) {
+        tracing::trace!("{message}");
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -139,7 +139,8 @@ fn severity(event: &Metadata<'_>) -> LogLevel {
         Level::ERROR => LogLevel::Error,
         Level::WARN => LogLevel::Warning,
         Level::INFO => LogLevel::Info,
-        _ => LogLevel::Debug,
+        Level::DEBUG => LogLevel::Debug,
+        Level::TRACE => LogLevel::Trace,
     }
 }
 
@@ -181,6 +182,7 @@ where
             LogLevel::Warning => "WARNING",
             LogLevel::Info => "INFO",
             LogLevel::Debug => "DEBUG",
+            LogLevel::Trace => "TRACE",
         };
         let now = Zoned::now();
         let time = now.strftime("%Y-%m-%d %H:%M:%S %z");

@@ -14,6 +14,7 @@ use rgunicorn_eventloop::task::ends_process;
 use rgunicorn_supervisor::Seat;
 
 use crate::config::Config;
+use crate::config::LogLevel;
 use crate::exit;
 use crate::load::LoadError;
 use crate::load::load_app;
@@ -64,11 +65,17 @@ fn serve(
     let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
     event_loop.call_method1("attach", (&reactor,))?;
     let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
+    let app = if config.log_level == LogLevel::Trace {
+        py.import("rgunicorn._trace")?
+            .call_method1("traced", (app,))?
+    } else {
+        app.clone()
+    };
     let parts = Parts {
         config: config.clone(),
         listeners,
         seat,
-        app: app.clone().unbind(),
+        app: app.unbind(),
         event_loop: event_loop.clone().unbind(),
         runtime,
     };

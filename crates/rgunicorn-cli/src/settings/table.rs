@@ -70,7 +70,8 @@ settings! {
         }
         /// File to write the error log to; `-` is standard error.
         errorlog: Text { flags: &["--error-logfile", "--log-file"], meta: "FILE", default: Some("-") }
-        /// Least severity that is logged: debug, info, warning, error or critical.
+        /// Least severity that is logged: debug, info, warning, error or critical; trace adds every
+        /// ASGI message.
         loglevel: Text { flags: &["--log-level"], meta: "LEVEL", default: Some("info") }
     }
 }

@@ -143,7 +143,7 @@ impl Life {
         let context = py.import("contextvars")?.call_method0("copy_context")?;
         let settings = AsgiSettings {
             root_path: self.config.root_path.clone(),
-            debug: self.config.log_level == LogLevel::Debug,
+            debug: matches!(self.config.log_level, LogLevel::Trace | LogLevel::Debug),
         };
         let event_loop = self.event_loop.bind(py);
         let app = AsgiApp::new(
