@@ -5,8 +5,9 @@ import inspect
 import selectors
 import signal
 import sys
+import weakref
 
-from rgunicorn._rgunicorn import LoopBase, mark_scheduled
+from rgunicorn._rgunicorn import LoopBase, add_task, complete_tasks, count_tasks_by, mark_scheduled
 
 
 class _Selector(selectors.EpollSelector):
@@ -33,6 +34,10 @@ class EventLoop(LoopBase, asyncio.SelectorEventLoop):
     def __init__(self):
         self._rgunicorn_selector = _Selector()
         asyncio.SelectorEventLoop.__init__(self, self._rgunicorn_selector)
+
+    def close(self):
+        super().close()
+        self.note_close()
 
     def epoll(self):
         """The descriptor of the epoll instance that the reactor is to watch."""
@@ -62,9 +67,35 @@ def make_loop():
     if sys.version_info < (3, 12) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
         # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
         asyncio.set_event_loop_policy(None)
+    if sys.version_info < (3, 12):
+        _let_tasks_join_late()
     loop = EventLoop()
     asyncio.set_event_loop(loop)
     return loop
+
+
+def _let_tasks_join_late():
+    """Keeps a request's task out of the set of all tasks until its first step is over, or somebody looks."""
+    tasks = asyncio.tasks._all_tasks
+    count_tasks_by(tasks.add)
+    tasks.__class__ = _Tasks
+    tasks.add = add_task
+
+
+class _Tasks(weakref.WeakSet):
+    """asyncio's set of all tasks, complete whenever somebody looks."""
+
+    def __iter__(self):
+        complete_tasks()
+        return super().__iter__()
+
+    def __len__(self):
+        complete_tasks()
+        return super().__len__()
+
+    def __contains__(self, task):
+        complete_tasks()
+        return super().__contains__(task)
 
 
 def as_coroutine_function(app):

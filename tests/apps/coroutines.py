@@ -116,3 +116,27 @@ async def buggy_cleanup(scope, receive, send):
             await asyncio.sleep(0)
     finally:
         raise ZeroDivisionError("a bug in the cleanup")
+
+
+@http_only
+async def counts_tasks(scope, receive, send):
+    """Whether asyncio knows of the request's task: in its first step, after a wait, and together with a child."""
+    me = asyncio.current_task()
+    report = [me in asyncio.all_tasks()]
+    if scope["path"] == "/waits":
+        report = []
+        child = asyncio.create_task(asyncio.sleep(0))
+        report.append(child in asyncio.all_tasks())
+        await child
+    report.append(me in asyncio.all_tasks() and len([task for task in asyncio.all_tasks() if task is me]) == 1)
+    await respond(send, repr(report).encode())
+
+
+@http_only
+async def sets_debug(scope, receive, send):
+    loop = asyncio.get_running_loop()
+    loop.set_debug(scope["path"] == "/on")
+    await asyncio.sleep(0)
+    report = loop.get_debug(), loop.is_closed()
+    loop.set_debug(False)
+    await respond(send, repr(report).encode())

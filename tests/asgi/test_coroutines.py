@@ -62,3 +62,14 @@ def test_a15_a_bug_in_the_cleanup_after_a_disconnect_is_logged(server):
             client.get("/")
             assert client.read_head().status == 200
         s.wait_for_line("ZeroDivisionError: a bug in the cleanup")
+
+
+@pytest.mark.parametrize("path", ["/", "/waits"])
+def test_a_requests_task_is_among_all_tasks_from_its_first_step_on(shared, path):
+    for _ in range(3):
+        assert shared("coroutines:counts_tasks").get(path).body == b"[True, True]"
+
+
+def test_debug_mode_of_the_loop_can_be_switched_on_and_off(shared):
+    assert shared("coroutines:sets_debug").get("/on").body == b"(True, False)"
+    assert shared("coroutines:sets_debug").get("/off").body == b"(False, False)"

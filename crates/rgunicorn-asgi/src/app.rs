@@ -12,7 +12,9 @@ use rgunicorn_core::app::App;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::awaitable::skip_stop_iteration;
 use rgunicorn_eventloop::reactor::escape;
+use rgunicorn_eventloop::task::Progress;
 use rgunicorn_eventloop::task::TaskStarter;
 use rgunicorn_eventloop::task::ends_process;
 
@@ -47,6 +49,7 @@ impl AsgiApp {
         state: Option<Py<PyDict>>,
     ) -> PyResult<Self> {
         let py = app.py();
+        skip_stop_iteration(py);
         Ok(Self {
             app: py
                 .import("rgunicorn._asyncio")?
@@ -95,8 +98,8 @@ impl AsgiApp {
         let receive = callables.getattr(intern!(py, "receive"))?;
         let send = callables.getattr(intern!(py, "send"))?;
         let coroutine = self.app.bind(py).call1((scope, receive, send))?;
-        let task = self.starter.start(&coroutine)?;
-        if task.call_method0(intern!(py, "done"))?.is_truthy()? {
+        let (task, progress) = self.starter.start(&coroutine)?;
+        if progress == Progress::Ended {
             return outcome::settle(call, &task);
         }
         let finished = Finished::new(Rc::clone(call), self.tasks.clone_ref(py));

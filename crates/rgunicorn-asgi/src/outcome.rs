@@ -15,11 +15,8 @@ use crate::error::is_disconnect;
 pub(crate) fn settle(call: &Call, task: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = task.py();
     let responder = &call.responder;
-    if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
-        responder.abort();
-        return Ok(());
-    }
     match task.call_method0(intern!(py, "result")) {
+        Err(_) if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? => responder.abort(),
         Err(error) => {
             responder.end_connection();
             responder.abort();

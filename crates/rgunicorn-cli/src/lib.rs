@@ -29,6 +29,12 @@ mod _rgunicorn {
     #[pymodule_export]
     use rgunicorn_asgi::error::ClientDisconnected;
     #[pymodule_export]
+    use rgunicorn_eventloop::census::add_task;
+    #[pymodule_export]
+    use rgunicorn_eventloop::census::complete_tasks;
+    #[pymodule_export]
+    use rgunicorn_eventloop::census::count_tasks_by;
+    #[pymodule_export]
     use rgunicorn_eventloop::loop_base::LoopBase;
     #[pymodule_export]
     use rgunicorn_eventloop::loop_base::mark_scheduled;

@@ -3,7 +3,9 @@
 //! They offer all that `collections.abc.Coroutine` asks for, so that
 //! `asyncio.create_task(receive())` takes them for the coroutines they stand for.
 
+use pyo3::Borrowed;
 use pyo3::exceptions::PyStopIteration;
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -100,4 +102,46 @@ impl Done {
     }
 
     fn close(&self) {}
+}
+
+/// Lets `await` take the value of a [`Done`] without a `StopIteration` around
+/// it (`tp_as_async.am_send`, which pyo3 has no name for). To be called once,
+/// before the first one is awaited.
+pub fn skip_stop_iteration(py: Python<'_>) {
+    let class = py.get_type::<Done>();
+    #[expect(unsafe_code, reason = "pyo3 gives no access to the slot")]
+    // SAFETY: `class` is a heap type, whose `tp_as_async` points into itself; the
+    // interpreter is attached, so nobody reads the slot meanwhile.
+    unsafe {
+        let methods = (*class.as_type_ptr()).tp_as_async;
+        if let Some(methods) = methods.as_mut() {
+            methods.am_send = Some(take_value);
+        }
+    }
+}
+
+/// `PyIter_Send` on a [`Done`]: always its end.
+#[expect(
+    unsafe_code,
+    reason = "called by the interpreter, with its own pointers"
+)]
+unsafe extern "C" fn take_value(
+    done: *mut ffi::PyObject,
+    _sent: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    // SAFETY: the interpreter calls a slot of a type attached, and with an instance of
+    // that type, which has no subclasses.
+    let (py, done) = unsafe {
+        let py = Python::assume_attached();
+        let done = Borrowed::from_ptr(py, done);
+        (py, done.cast_unchecked::<Done>())
+    };
+    let value = match &done.get().value {
+        Some(value) => value.clone_ref(py),
+        None => py.None(),
+    };
+    // SAFETY: `result` is a variable of the caller's, for a reference that it will own.
+    unsafe { result.write(value.into_ptr()) };
+    ffi::PySendResult::PYGEN_RETURN
 }

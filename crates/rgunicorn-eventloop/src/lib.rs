@@ -10,6 +10,7 @@
 pub mod reactor;
 pub mod task;
 pub mod awaitable;
+pub mod census;
 pub mod loop_base;
 pub mod confined;
 mod alarm;

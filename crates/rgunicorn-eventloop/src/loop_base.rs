@@ -5,6 +5,8 @@
 //! task is caught on Pythons whose tasks cannot start eagerly.
 
 use std::cell::RefCell;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -15,10 +17,15 @@ use pyo3::types::PyType;
 
 use crate::schedule;
 
-/// Base of `rgunicorn._asyncio.EventLoop`.
+/// Base of `rgunicorn._asyncio.EventLoop`. Tells what every future and every
+/// handle asks of its loop, without Python code.
 #[pyclass(subclass, dict, frozen, module = "rgunicorn._rgunicorn")]
-#[derive(Debug)]
-pub struct LoopBase;
+pub struct LoopBase {
+    debug: AtomicBool,
+    closed: AtomicBool,
+    /// `append` of the queue of callbacks.
+    append: PyOnceLock<Py<PyAny>>,
+}
 
 static HANDLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
@@ -67,12 +74,47 @@ pub(crate) fn capture<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<(T, Opt
     Ok((result?, caught))
 }
 
+/// Whether the task that is being made was caught: it has been given to
+/// `call_soon`, and is now counted.
+pub(crate) fn has_caught() -> bool {
+    CAPTURE.with_borrow(|capture| matches!(capture, Capture::Caught(_)))
+}
+
 #[pymethods]
 impl LoopBase {
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-        Self
+        Self {
+            debug: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            append: PyOnceLock::new(),
+        }
+    }
+
+    /// As `asyncio.loop.get_debug`.
+    fn get_debug(&self) -> bool {
+        self.debug.load(Ordering::Relaxed)
+    }
+
+    /// As `asyncio.loop.set_debug`.
+    fn set_debug(slf: &Bound<'_, Self>, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        slf.get()
+            .debug
+            .store(enabled.is_truthy()?, Ordering::Relaxed);
+        asyncio_method(py, "set_debug")?.call1((slf, enabled))?;
+        Ok(())
+    }
+
+    /// As `asyncio.loop.is_closed`.
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Says that the loop was closed.
+    fn note_close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// As `asyncio.loop.call_soon`.
@@ -97,17 +139,19 @@ impl LoopBase {
             }
         }
         schedule::mark();
-        let slow = slf.getattr(intern!(py, "_debug"))?.is_truthy()?
-            || slf.getattr(intern!(py, "_closed"))?.is_truthy()?;
-        if slow {
+        let this = slf.get();
+        if this.get_debug() || this.is_closed() {
             return checked_call_soon(slf, callback, args, context);
         }
         let class = HANDLE.get_or_try_init(py, || {
             PyResult::Ok(py.import("asyncio")?.getattr("Handle")?.unbind())
         })?;
         let handle = class.bind(py).call1((callback, args, slf, context))?;
-        slf.getattr(intern!(py, "_ready"))?
-            .call_method1(intern!(py, "append"), (&handle,))?;
+        let append = this.append.get_or_try_init(py, || {
+            let ready = slf.getattr(intern!(py, "_ready"))?;
+            PyResult::Ok(ready.getattr(intern!(py, "append"))?.unbind())
+        })?;
+        append.bind(py).call1((&handle,))?;
         Ok(handle)
     }
 }
@@ -120,15 +164,18 @@ fn checked_call_soon<'py>(
     context: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let own = py
-        .import("asyncio")?
-        .getattr("BaseEventLoop")?
-        .getattr("call_soon")?;
+    let own = asyncio_method(py, "call_soon")?;
     let mut all = vec![slf.clone().into_any(), callback];
     all.extend(args.iter());
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "context"), context)?;
     own.call(PyTuple::new(py, all)?, Some(&keywords))
+}
+
+fn asyncio_method<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("asyncio")?
+        .getattr("BaseEventLoop")?
+        .getattr(name)
 }
 
 /// Reports to a running turn that a timer was set or a callback added by

@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PyString;
 
+use crate::census;
+pub use crate::census::Progress;
 use crate::loop_base::capture;
 
 /// How tasks begin on one event loop.
@@ -61,41 +63,57 @@ impl TaskStarter {
         })
     }
 
-    /// Runs `coroutine` until its first wait and returns its task.
+    /// Runs `coroutine` until its first wait. Returns its task. Not to be
+    /// called by anything that the coroutine runs.
     ///
     /// # Errors
     /// What the coroutine raises is the task's, but `SystemExit` and
     /// `KeyboardInterrupt` are raised here too.
-    pub fn start<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn start<'py>(
+        &self,
+        coroutine: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Progress)> {
         let py = coroutine.py();
         let context = self.copy_context.bind(py).call0()?;
         let task = self.task.bind(py);
+        let keywords = self.keywords.bind(py);
         if self.start == Start::CaughtInContext {
-            let keywords = Some(self.keywords.bind(py));
-            let make = || context.call_method(intern!(py, "run"), (task, coroutine), keywords);
+            let make =
+                || context.call_method(intern!(py, "run"), (task, coroutine), Some(keywords));
             return Self::start_caught(make);
         }
-        let keywords = self.keywords.bind(py).copy()?;
         keywords.set_item(intern!(py, "context"), &context)?;
-        if self.start == Start::Eager {
-            return task.call((coroutine,), Some(&keywords));
+        if self.start == Start::Caught {
+            return Self::start_caught(|| task.call((coroutine,), Some(keywords)));
         }
-        Self::start_caught(|| task.call((coroutine,), Some(&keywords)))
+        let task = task.call((coroutine,), Some(keywords))?;
+        let progress = progress(&task)?;
+        Ok((task, progress))
     }
 
     fn start_caught<'py>(
         make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<(Bound<'py, PyAny>, Progress)> {
         let (task, step) = capture(make)?;
-        if let Some(step) = step
-            && let Err(error) = step.run(task.py())
-        {
+        let outcome = step.map_or(Ok(()), |step| step.run(task.py()));
+        let progress = progress(&task)?;
+        census::settle(&task, progress)?;
+        if let Err(error) = outcome {
             // It is the task's exception too; who reads it there logs it not again.
             task.call_method0(intern!(task.py(), "exception"))?;
             return Err(error);
         }
-        Ok(task)
+        Ok((task, progress))
     }
+}
+
+fn progress(task: &Bound<'_, PyAny>) -> PyResult<Progress> {
+    let done = task.call_method0(intern!(task.py(), "done"))?;
+    Ok(if done.is_truthy()? {
+        Progress::Ended
+    } else {
+        Progress::Waiting
+    })
 }
 
 /// Whether an exception ends the process rather than the request.
