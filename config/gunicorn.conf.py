@@ -30,6 +30,13 @@ chdir = None
 pidfile = None
 root_path = ""
 
+# What clients may get wrong in a request. Each opens a way to be misunderstood between a proxy and this server.
+permit_obsolete_folding = False
+strip_header_spaces = False
+permit_unconventional_http_method = False
+permit_unconventional_http_version = False
+casefold_http_method = False
+
 # Logging
 accesslog = None
 access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'

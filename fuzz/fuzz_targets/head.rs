@@ -4,4 +4,9 @@
 #[path = "../bodies.rs"]
 mod bodies;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::fuzz_head(input));
+// The first byte says what is permitted.
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    if let Some((switches, head)) = input.split_first() {
+        bodies::fuzz_head(*switches, head);
+    }
+});

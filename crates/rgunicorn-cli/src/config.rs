@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use rgunicorn_core::access_log::AccessFormat;
 use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
+use rgunicorn_core::parser::Tolerance;
 
 use crate::failure::Failure;
 use crate::layers;
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     /// How long an application may go on answering a client that left.
     pub(crate) disconnect_grace: Duration,
     pub(crate) limits: Limits,
+    pub(crate) tolerance: Tolerance,
     pub(crate) lifespan: Lifespan,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
@@ -155,6 +157,7 @@ impl Checked<'_> {
                 fields: clamped(settings.limit_request_fields, MOST_FIELDS),
                 field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
             },
+            tolerance: tolerance(settings),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
@@ -277,6 +280,16 @@ impl Checked<'_> {
             Some(spec) => Failure::Value(layers::wrong(spec, value, source, problem)),
             None => Failure::Config(format!("{setting} = '{value}': {problem}")),
         }
+    }
+}
+
+fn tolerance(settings: &Settings) -> Tolerance {
+    Tolerance {
+        obsolete_folding: settings.permit_obsolete_folding,
+        header_spaces: settings.strip_header_spaces,
+        unconventional_method: settings.permit_unconventional_http_method,
+        unconventional_version: settings.permit_unconventional_http_version,
+        casefold_method: settings.casefold_http_method,
     }
 }
 

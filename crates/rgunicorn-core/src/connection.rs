@@ -222,7 +222,7 @@ impl Connection {
         let mut guard = self.input.borrow_mut();
         let input = &mut *guard;
         let mut scan = std::mem::take(&mut input.scan);
-        let measured = find_head(input.unused(), &mut scan, limits)?;
+        let measured = find_head(input.unused(), &mut scan, limits).map_err(|it| it.rule)?;
         let Some(length) = measured else {
             input.scan = scan;
             let partial = !input.unused().is_empty();
@@ -232,7 +232,8 @@ impl Connection {
             return Ok(Parsed::Nothing);
         };
         let head = &mut *exchange.head.borrow_mut();
-        head.parse(&input.unused()[..length])?;
+        head.parse(&input.unused()[..length], self.state.settings.tolerance)
+            .map_err(|it| it.rule)?;
         input.consume(length);
         let transport: Weak<dyn Transport> = self.this.clone();
         exchange.begin(transport, self.state.stamp());

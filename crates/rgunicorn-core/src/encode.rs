@@ -191,11 +191,12 @@ fn hexadecimal(out: &mut Vec<u8>, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parser::Tolerance;
     use std::io::IoSlice;
 
     fn request(text: &str) -> Head {
         let mut head = Head::new();
-        head.parse(text.as_bytes()).unwrap();
+        head.parse(text.as_bytes(), Tolerance::default()).unwrap();
         head
     }
 

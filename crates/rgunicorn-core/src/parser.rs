@@ -2,8 +2,9 @@
 //!
 //! Pure: no I/O, no clock, no Python. A head is read in two steps. [`find_head`] measures it while
 //! it trickles in and enforces the size limits; [`Head::parse`] then checks every byte of it once
-//! and decides the framing. Chunked bodies go through [`ChunkedDecoder`]. Whatever a client got
-//! wrong is one [`Rejection`].
+//! and decides the framing, or tries again with what a [`Tolerance`] permits. Chunked bodies go
+//! through [`ChunkedDecoder`]. Whatever a client got wrong is one [`Rejection`]; of a head also in
+//! which line it is, as a [`Refusal`].
 //!
 //! The tokeniser is our own: httparse would need a second walk to lower-case the names, an array
 //! sized for the field limit, and another look at all it is lenient about. Measured, ours does
@@ -13,6 +14,8 @@
 mod scan;
 
 mod head;
+
+mod tolerance;
 
 mod request_line;
 
@@ -39,10 +42,12 @@ pub use chunked::Decoded;
 pub use facts::Framing;
 pub use head::Head;
 pub use percent::percent_decode;
+pub use rejection::Refusal;
 pub use rejection::Rejection;
 pub use request_line::Version;
 pub use scan::Scan;
 pub use scan::find_head;
+pub use tolerance::Tolerance;
 
 /// How large a request head, or a trailer section, may be. The numbers are gunicorn's, zero
 /// included.
@@ -53,8 +58,9 @@ pub struct Limits {
     pub request_line: usize,
     /// Number of fields (`limit_request_fields`). Zero means the most there is, 32768.
     pub fields: usize,
-    /// Bytes of one field line: name, colon, value and CRLF (`limit_request_field_size`). Zero,
-    /// which gunicorn calls unlimited, means 1 MiB here: a bound nobody meets, but a bound.
+    /// Bytes of one field: name, colon, value and CRLF, with all lines of a folded one
+    /// (`limit_request_field_size`). Zero, which gunicorn calls unlimited, means 1 MiB here: a
+    /// bound nobody meets, but a bound.
     pub field_size: usize,
 }
 

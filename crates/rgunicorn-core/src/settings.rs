@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use crate::parser::Limits;
+use crate::parser::Tolerance;
 
 /// Settings of one worker's HTTP side.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Bounds on a request's head.
     pub limits: Limits,
+    /// What a request's head may get wrong: nothing, since proxies in front
+    /// read such heads in different ways.
+    pub tolerance: Tolerance,
     /// How long a connection may be silent between two requests; zero closes
     /// after every response. gunicorn's `keepalive`.
     pub keep_alive: Duration,
@@ -29,6 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            tolerance: Tolerance::default(),
             keep_alive: Duration::from_secs(2),
             head_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(2),

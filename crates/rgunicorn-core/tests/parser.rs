@@ -5,17 +5,29 @@ use rgunicorn_core::parser::ChunkedDecoder;
 use rgunicorn_core::parser::Framing;
 use rgunicorn_core::parser::Head;
 use rgunicorn_core::parser::Limits;
+use rgunicorn_core::parser::Refusal;
 use rgunicorn_core::parser::Rejection;
 use rgunicorn_core::parser::Scan;
+use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::parser::Version;
 use rgunicorn_core::parser::find_head;
 
 /// Finds and parses the head that `input` is.
 fn read(input: &[u8]) -> Result<Head, Rejection> {
+    find_and_parse(input, Tolerance::default()).map_err(|refusal| refusal.rule)
+}
+
+fn find_and_parse(input: &[u8], tolerance: Tolerance) -> Result<Head, Refusal> {
     let length = find_head(input, &mut Scan::default(), &Limits::default())?;
     let mut head = Head::new();
-    head.parse(&input[..length.expect("the head is complete")])?;
+    head.parse(&input[..length.expect("the head is complete")], tolerance)?;
     Ok(head)
+}
+
+/// Parses exactly `input` into a `head`.
+fn parse(head: &mut Head, input: &[u8]) -> Result<(), Rejection> {
+    let outcome = head.parse(input, Tolerance::default());
+    outcome.map_err(|refusal| refusal.rule)
 }
 
 /// A head with these fields after a request line and Host.
@@ -69,14 +81,14 @@ fn a_head_says_what_was_asked() {
 #[test]
 fn a_head_can_be_filled_again_and_is_empty_after_a_refusal() {
     let mut head = read(b"GET /a?b HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").unwrap();
-    head.parse(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
-        .unwrap();
+    let next = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    parse(&mut head, next).unwrap();
     assert_eq!(
         (head.method(), head.query(), head.framing()),
         ("PUT", "", Framing::Length(3))
     );
     assert_eq!(head.fields().len(), 2);
-    head.parse(b"PUT / HTTP/1.1\r\n\r\n").unwrap_err();
+    parse(&mut head, b"PUT / HTTP/1.1\r\n\r\n").unwrap_err();
     assert_eq!(
         (head.method(), head.path(), head.fields().len()),
         ("", "", 0)
@@ -103,7 +115,7 @@ fn a_head_stops_at_its_empty_line() {
         b"",
     ] {
         assert_eq!(
-            Head::new().parse(input).unwrap_err().status(),
+            parse(&mut Head::new(), input).unwrap_err().status(),
             400,
             "{input:?}"
         );
@@ -192,6 +204,7 @@ fn a_target_has_one_of_four_forms() {
         ("GET", "/?", "/", ""),
         ("GET", "http://a", "/", ""),
         ("GET", "http://a?q", "/", "q"),
+        ("GET", "http://[::1]:80/p", "/p", ""),
         ("GET", "HTTPS://a:1/p?q", "/p", "q"),
         ("GET", "http://a/p", "/p", ""),
         ("OPTIONS", "*", "*", ""),
@@ -288,11 +301,11 @@ fn line_ends_are_exact() {
     refuse_fields("a: \0\r\n", 400, Rejection::ZeroByte);
     refused(read(b"GET / HTTP/1.0\n\n"), 400, Rejection::BareLineFeed);
     assert_eq!(
-        Head::new().parse(b"GET / HTTP/1.0\r\na: b\nc: d\r\n\r\n"),
+        parse(&mut Head::new(), b"GET / HTTP/1.0\r\na: b\nc: d\r\n\r\n"),
         Err(Rejection::FieldValue)
     );
     assert_eq!(
-        Head::new().parse(b"GET / HTTP/1.0\r\na: b\rc: d\r\n\r\n"),
+        parse(&mut Head::new(), b"GET / HTTP/1.0\r\na: b\rc: d\r\n\r\n"),
         Err(Rejection::FieldValue)
     );
 }
@@ -320,7 +333,10 @@ fn a_limit_of_zero_is_the_most_there_is() {
         fields: 0,
         field_size: 0,
     };
-    let find = |input: String| find_head(input.as_bytes(), &mut Scan::default(), &limits);
+    let find = |input: String| {
+        let found = find_head(input.as_bytes(), &mut Scan::default(), &limits);
+        found.map_err(|refusal| refusal.rule)
+    };
     assert!(find(format!("{}\r\n\r\n", "a".repeat(8190))).is_ok());
     assert_eq!(find("a".repeat(8191)), Err(Rejection::RequestLineTooLong));
     assert!(find(format!("a\r\n{}\r\n", "a:b\r\n".repeat(32_768))).is_ok());
@@ -504,6 +520,74 @@ fn trailers_are_accepted_when_te_lists_them() {
             .accepts_trailers()
     );
     assert!(!with_fields("TE: deflate\r\n").unwrap().accepts_trailers());
+}
+
+#[test]
+fn a_refusal_says_in_which_line_the_rule_was_broken() {
+    let table = [
+        ("|G?T / HTTP/1.1\r\nHost: a\r\n\r\n", Rejection::Method),
+        ("\r\n|GET /\r\nHost: a\r\n\r\n", Rejection::RequestLine),
+        ("GET / HTTP/1.1\r\n|Host: a b\r\n\r\n", Rejection::Host),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n|b: \0\r\n\r\n",
+            Rejection::ZeroByte,
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n|b: \n\r\n",
+            Rejection::BareLineFeed,
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n|b: \x01\r\n\r\n",
+            Rejection::FieldValue,
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n| b\r\n\r\n",
+            Rejection::FoldedField,
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nb: c\r\n|Host: a\r\n\r\n",
+            Rejection::DuplicateField("host"),
+        ),
+        ("|GET / HTTP/1.1\r\nb: c\r\n\r\n", Rejection::MissingHost),
+        (
+            "|GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+            Rejection::ChunkedNotLast,
+        ),
+    ];
+    for (marked, rule) in table {
+        let line = marked.find('|').unwrap();
+        let input = marked.replace('|', "");
+        let spaces = Tolerance {
+            header_spaces: true,
+            ..Tolerance::default()
+        };
+        for tolerance in [Tolerance::default(), spaces] {
+            assert_eq!(
+                find_and_parse(input.as_bytes(), tolerance).unwrap_err(),
+                Refusal { rule, line },
+                "{marked}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tls_handshake_is_recognised() {
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    refused(read(hello), 400, Rejection::Tls);
+    // Its length may have the bytes of a line end.
+    refused(read(b"\x16\x03\x01\x0a\x0d\x01"), 400, Rejection::Tls);
+    refused(
+        read(&[b"\x16\x03".repeat(3000)].concat()),
+        400,
+        Rejection::Tls,
+    );
+    refused(read(b"\x16\x02\x01\0"), 400, Rejection::ZeroByte);
+    refused(
+        read(b"GET / HTTP/1.1\r\n\x16\x03\0"),
+        400,
+        Rejection::ZeroByte,
+    );
 }
 
 #[test]

@@ -7,8 +7,9 @@ use rgunicorn_core::parser::ChunkedDecoder;
 use rgunicorn_core::parser::Framing;
 use rgunicorn_core::parser::Head;
 use rgunicorn_core::parser::Limits;
-use rgunicorn_core::parser::Rejection;
+use rgunicorn_core::parser::Refusal;
 use rgunicorn_core::parser::Scan;
+use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::parser::find_head;
 
 #[path = "../../../fuzz/bodies.rs"]
@@ -27,6 +28,19 @@ fn head_like() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..9).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+/// Heads that are well-formed but for what can be permitted, as often as not.
+fn faulty() -> impl Strategy<Value = Vec<u8>> {
+    let line = "(GET|get|G#T|G|options) (/[a-z?]{0,3}|\\*|http://a) HTTP/([12]\\.[012]|0\\.9)\r\nHost:[ \t]a\r\n";
+    let field = prop_oneof![
+        "[a-zA-Z]{1,4}[ \t]{0,2}:[ -~\t]{0,5}\r\n",
+        "[ \t]{1,2}[ -~\t]{0,5}\r\n",
+        "(Content-Length|Transfer-Encoding|Connection|Expect)[ \t]?:(\r\n)? ?(chunked|close|100-continue|[0-9]{0,3})\r\n",
+        "[\r\n\0a: ]{1,2}",
+    ];
+    let fields = vec(field, 0..6);
+    (line, fields).prop_map(|(line, fields)| format!("{line}{}\r\n", fields.concat()).into_bytes())
+}
+
 /// Pieces that chunked bodies are made of.
 fn chunks_like() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -42,7 +56,7 @@ fn chunks_like() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A head and where it ends, or the rule it breaks, when it arrives cut at `cut`.
-fn read(input: &[u8], cut: usize) -> Result<Option<(usize, Framing, usize)>, Rejection> {
+fn read(input: &[u8], cut: usize) -> Result<Option<(usize, Framing, usize)>, Refusal> {
     let mut scan = Scan::default();
     let limits = Limits::default();
     let mut found = find_head(&input[..cut], &mut scan, &limits)?;
@@ -51,7 +65,7 @@ fn read(input: &[u8], cut: usize) -> Result<Option<(usize, Framing, usize)>, Rej
     }
     let Some(length) = found else { return Ok(None) };
     let mut head = Head::new();
-    head.parse(&input[..length])?;
+    head.parse(&input[..length], Tolerance::default())?;
     Ok(Some((length, head.framing(), head.fields().len())))
 }
 
@@ -74,14 +88,36 @@ fn encode(body: &[u8], sizes: &[usize]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused_without_a_panic(input in vec(any::<u8>(), 0..200)) {
-        bodies::fuzz_head(&input);
+    fn any_bytes_are_read_or_refused_without_a_panic(switches: u8, input in vec(any::<u8>(), 0..200)) {
+        bodies::fuzz_head(switches, &input);
         bodies::fuzz_chunked(&input);
     }
 
     #[test]
-    fn nothing_that_looks_like_a_head_gets_past_the_rules(input in head_like()) {
-        bodies::fuzz_head(&input);
+    fn nothing_that_looks_like_a_head_gets_past_the_rules(switches: u8, input in head_like()) {
+        bodies::fuzz_head(switches, &input);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_head_with_faults_gets_past_the_rules(switches: u8, input in faulty()) {
+        bodies::fuzz_head(switches, &input);
+    }
+
+    #[test]
+    fn a_folded_value_is_its_lines_with_one_space_between(
+        lines in vec("[!-~]{1,9}([ \t]{1,3}[!-~]{1,9})?", 1..5),
+        before in vec("[ \t]{0,3}", 5..6),
+        after in vec("[ \t]{1,3}", 5..6),
+    ) {
+        let folds = lines.iter().zip(before.iter().zip(&after));
+        let folded: String = folds.map(|(line, (before, after))| format!("{after}{line}{before}\r\n")).collect();
+        let input = format!("GET / HTTP/1.0\r\na:{folded}b: c\r\n\r\n");
+        let mut head = Head::new();
+        let tolerance = Tolerance { obsolete_folding: true, ..Tolerance::default() };
+        head.parse(input.as_bytes(), tolerance).unwrap();
+        let fields: Vec<_> = head.fields().collect();
+        let value = lines.join(" ");
+        prop_assert_eq!(fields, [(&b"a"[..], value.as_bytes()), (b"b", b"c")]);
     }
 
     #[test]

@@ -56,6 +56,18 @@ settings! {
         chdir: OptionalText { flags: &["--chdir"], meta: "PATH" }
         /// File to write the master's process id to.
         pidfile: OptionalText { flags: &["-p", "--pid"], meta: "FILE" }
+        /// Accept header fields that go on in the next line; each fold is read as one space. Not in
+        /// Host, Content-Length and Transfer-Encoding.
+        permit_obsolete_folding: Switch { flags: &["--permit-obsolete-folding"], default: Some("false") }
+        /// Accept whitespace between the name and the colon of a header field, and drop it.
+        strip_header_spaces: Switch { flags: &["--strip-header-spaces"], default: Some("false") }
+        /// Accept any token as method, and not only 3 to 20 characters without lower case and `#`.
+        permit_unconventional_http_method: Switch { flags: &["--permit-unconventional-http-method"], default: Some("false") }
+        /// Accept any version of two digits, such as HTTP/1.2; it is read as HTTP/1.1, or below
+        /// that as HTTP/1.0.
+        permit_unconventional_http_version: Switch { flags: &["--permit-unconventional-http-version"], default: Some("false") }
+        /// Accept lower case in methods, and read it as upper case.
+        casefold_http_method: Switch { flags: &["--casefold-http-method"], default: Some("false") }
         /// Path under which a proxy in front serves the application: `root_path` of the ASGI scope.
         root_path: Text { flags: &["--root-path"], meta: "STRING", default: Some("") }
     }
@@ -81,7 +93,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "asgi_loop",
     "ca_certs",
     "capture_output",
-    "casefold_http_method",
     "cert_reqs",
     "certfile",
     "check_config",
@@ -130,9 +141,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "on_reload",
     "on_starting",
     "paste",
-    "permit_obsolete_folding",
-    "permit_unconventional_http_method",
-    "permit_unconventional_http_version",
     "post_fork",
     "post_request",
     "post_worker_init",
@@ -158,7 +166,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "ssl_version",
     "statsd_host",
     "statsd_prefix",
-    "strip_header_spaces",
     "suppress_ragged_eofs",
     "syslog",
     "syslog_addr",

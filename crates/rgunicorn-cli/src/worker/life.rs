@@ -157,6 +157,7 @@ impl Life {
             .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
         let settings = HttpSettings {
             limits: self.config.limits,
+            tolerance: self.config.tolerance,
             keep_alive: self.config.keepalive,
             ..HttpSettings::default()
         };

@@ -168,6 +168,7 @@ mod tests {
     use jiff::tz::Offset;
 
     use crate::parser::Head;
+    use crate::parser::Tolerance;
 
     use super::*;
 
@@ -200,7 +201,7 @@ mod tests {
     #[track_caller]
     fn check(format: &str, expected: &str) {
         let mut head = Head::new();
-        head.parse(REQUEST).unwrap();
+        head.parse(REQUEST, Tolerance::default()).unwrap();
         assert_eq!(write(format, &record(Some(&head))), expected, "{format}");
     }
 
@@ -266,7 +267,8 @@ mod tests {
         {
             let mut head = Head::new();
             let request = format!("GET / HTTP/1.0\r\nAuthorization: {value}\r\n\r\n");
-            head.parse(request.as_bytes()).unwrap();
+            head.parse(request.as_bytes(), Tolerance::default())
+                .unwrap();
             assert_eq!(write("%(u)s", &record(Some(&head))), expected, "{value}");
         }
     }

@@ -5,16 +5,19 @@ use super::facts::Framing;
 use super::field;
 use super::field::Field;
 use super::field::Line;
+use super::rejection::Refusal;
 use super::rejection::Rejection;
+use super::request_line::Methods;
 use super::request_line::RequestLine;
 use super::request_line::Span;
 use super::request_line::Version;
+use super::tolerance::Tolerance;
 
 /// The head of one request. Owned, and made to be used again: parsing the next head into it
 /// allocates nothing once its buffers have grown to the usual size.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
-    /// The head as received, but with field names in lower case.
+    /// The head as received, but with field names in lower case and permitted faults repaired.
     bytes: Vec<u8>,
     fields: Vec<Field>,
     line: RequestLine,
@@ -30,35 +33,53 @@ impl Head {
     }
 
     /// Replaces the content by `input`, exactly the bytes that [`find_head`](super::find_head)
-    /// measured, after checking all of it and deciding how the body is framed.
+    /// measured, after checking all of it and deciding how the body is framed. What `tolerance`
+    /// permits is put right first, but only in a head that would be refused otherwise.
     ///
     /// # Errors
     ///
-    /// The rule that `input` breaks. The head is empty then.
-    pub fn parse(&mut self, input: &[u8]) -> Result<(), Rejection> {
-        self.clear();
-        let outcome = self.read(input);
+    /// The rule that `input` breaks, and where. The head is empty then.
+    pub fn parse(&mut self, input: &[u8], tolerance: Tolerance) -> Result<(), Refusal> {
+        self.take(input)?;
+        let mut outcome = self.read(Methods::Usual);
+        if outcome.is_err() && tolerance.permits_anything() {
+            outcome = self.parse_repaired(input, tolerance);
+        }
         if outcome.is_err() {
             self.clear();
         }
         outcome
     }
 
-    fn read(&mut self, input: &[u8]) -> Result<(), Rejection> {
+    #[cold]
+    fn parse_repaired(&mut self, input: &[u8], tolerance: Tolerance) -> Result<(), Refusal> {
+        self.take(input)?;
+        tolerance.repair(&mut self.bytes);
+        self.read(tolerance.methods())
+    }
+
+    fn take(&mut self, input: &[u8]) -> Result<(), Refusal> {
+        self.clear();
         if input.len() > MOST_BYTES {
-            return Err(Rejection::FieldTooLarge);
+            return Err(Rejection::FieldTooLarge.at(0));
         }
         self.bytes.extend_from_slice(input);
-        self.line = RequestLine::read(&self.bytes)?;
+        Ok(())
+    }
+
+    fn read(&mut self, methods: Methods) -> Result<(), Refusal> {
+        let start = empty_line_length(&self.bytes);
+        self.line =
+            RequestLine::read(&self.bytes, start, methods).map_err(|rule| rule.at(start))?;
         self.facts = Facts::new(self.line.version);
         let end = self.read_fields(self.line.end)?;
         if end != self.bytes.len() {
-            return Err(Rejection::IncompleteHead);
+            return Err(Rejection::IncompleteHead.at(end));
         }
         if self.facts.lacks_host() {
-            return Err(Rejection::MissingHost);
+            return Err(Rejection::MissingHost.at(start));
         }
-        self.framing = self.facts.framing()?;
+        self.framing = self.facts.framing().map_err(|rule| rule.at(start))?;
         if let Some(authority) = self.line.authority {
             self.replace_host(authority);
         }
@@ -66,14 +87,15 @@ impl Head {
     }
 
     /// Reads the field lines from `start` on, and returns where they end.
-    fn read_fields(&mut self, mut start: usize) -> Result<usize, Rejection> {
+    fn read_fields(&mut self, mut start: usize) -> Result<usize, Refusal> {
         loop {
-            match field::read(&mut self.bytes, start)? {
+            match field::read(&mut self.bytes, start).map_err(|rule| rule.at(start))? {
                 Line::Empty(end) => return Ok(end),
                 Line::Field(field, next) => {
                     let name = field.name.of(&self.bytes);
                     self.facts
-                        .note(name, field.value.of(&self.bytes), self.fields.len())?;
+                        .note(name, field.value.of(&self.bytes), self.fields.len())
+                        .map_err(|rule| rule.at(start))?;
                     self.fields.push(field);
                     start = next;
                 }
@@ -108,13 +130,13 @@ impl Head {
         self.framing = Framing::Empty;
     }
 
-    /// The method: 3 to 20 token characters, none in lower case.
+    /// The method: 3 to 20 token characters, none in lower case, unless others are permitted.
     #[must_use]
     pub fn method(&self) -> &str {
         self.text(self.line.method)
     }
 
-    /// The version of the request line.
+    /// The version of the request line, or where others are permitted the one it was read as.
     #[must_use]
     pub fn version(&self) -> Version {
         self.line.version
@@ -197,6 +219,11 @@ impl Head {
         std::str::from_utf8(span.of(&self.bytes))
             .expect("a request line is ASCII once it has been read")
     }
+}
+
+/// The length of the empty line that may precede a request (RFC 9112 §2.2).
+pub(super) fn empty_line_length(head: &[u8]) -> usize {
+    if head.starts_with(b"\r\n") { 2 } else { 0 }
 }
 
 /// The most that four-byte positions reach, with room for an inserted `host`.

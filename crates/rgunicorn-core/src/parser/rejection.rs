@@ -1,4 +1,5 @@
-//! Why a request is refused: one variant per rule, and the status each is answered with.
+//! Why a request is refused: one variant per rule, the status each is answered with, and where it
+//! was broken.
 //!
 //! The texts name the rule and the field but never repeat what the client sent, so they are safe in
 //! a log line and in an error page.
@@ -33,6 +34,9 @@ pub enum Rejection {
     #[error("header field is too large")]
     FieldTooLarge,
 
+    /// A TLS handshake, on a port that has no TLS.
+    #[error("TLS handshake on a port that speaks plain HTTP")]
+    Tls,
     /// Not three parts with single spaces between them (RFC 9112 §3).
     #[error("request line is not method, target and version with single spaces between them")]
     RequestLine,
@@ -125,7 +129,22 @@ pub enum Rejection {
     ForbiddenTrailer(&'static str),
 }
 
+/// A rule that the head of a request broke, and where.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{rule}")]
+pub struct Refusal {
+    /// The rule.
+    pub rule: Rejection,
+    /// Where the offending line starts in the bytes that were read; the request line, if it is the
+    /// head as a whole that will not do.
+    pub line: usize,
+}
+
 impl Rejection {
+    pub(super) fn at(self, line: usize) -> Refusal {
+        Refusal { rule: self, line }
+    }
+
     /// The status code that answers the request.
     #[must_use]
     pub fn status(self) -> u16 {

@@ -25,6 +25,15 @@ impl Version {
     }
 }
 
+/// Which methods are let through.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Methods {
+    /// gunicorn's rule: 3 to 20 token characters without lower case and `#`.
+    Usual,
+    /// Every token (RFC 9110 §9.1).
+    AnyToken,
+}
+
 /// A range of a head's bytes, small because there are two for each field.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
@@ -61,15 +70,14 @@ pub(super) struct RequestLine {
 }
 
 impl RequestLine {
-    /// Reads the request line of `bytes`, a whole head (RFC 9112 §3).
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Rejection> {
-        let method_start = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
-        let method_end = method_start + method_length(&bytes[method_start..])?;
+    /// Reads the request line of `bytes`, a whole head, at `start` (RFC 9112 §3).
+    pub(super) fn read(bytes: &[u8], start: usize, methods: Methods) -> Result<Self, Rejection> {
+        let method_end = start + method_length(&bytes[start..], methods)?;
         let target_start = method_end + 1;
         let target_end = target_start + target_length(&bytes[target_start..])?;
         let (version, version_length) = version(&bytes[target_end + 1..])?;
         let mut line = Self {
-            method: Span::new(method_start, method_end),
+            method: Span::new(start, method_end),
             target: Span::new(target_start, target_end),
             version,
             end: target_end + 1 + version_length,
@@ -127,12 +135,22 @@ impl RequestLine {
     }
 }
 
-/// The length of the method: gunicorn's rule, 3 to 20 token characters without lower case and `#`.
-fn method_length(bytes: &[u8]) -> Result<usize, Rejection> {
+/// The length of the method.
+fn method_length(bytes: &[u8], methods: Methods) -> Result<usize, Rejection> {
     let length = bytes.iter().take_while(|byte| is_method(**byte)).count();
     match bytes.get(length) {
         Some(b' ') if (3..=20).contains(&length) => Ok(length),
         Some(b'\r') => Err(Rejection::RequestLine),
+        _ if methods == Methods::AnyToken => token_length(bytes),
+        _ => Err(Rejection::Method),
+    }
+}
+
+/// The length of a method that need only be a token.
+fn token_length(bytes: &[u8]) -> Result<usize, Rejection> {
+    let length = bytes.iter().take_while(|byte| is_token(**byte)).count();
+    match bytes.get(length) {
+        Some(b' ') if length > 0 => Ok(length),
         _ => Err(Rejection::Method),
     }
 }

@@ -6,14 +6,17 @@
 use memchr::memchr3;
 
 use super::Limits;
+use super::Refusal;
 use super::Rejection;
 
 /// How far the search for the end of a head has come. One per connection; it starts over by itself
 /// after each head.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
-    /// Where the line starts that is being read.
+    /// Where the line starts that is being read, or the field that the line continues.
     line: usize,
+    /// Where the line or field before it starts.
+    previous: usize,
     /// Where the next look starts: everything before is known to be part of that line.
     position: usize,
     stage: Stage,
@@ -32,22 +35,28 @@ enum Stage {
 /// it stopped.
 ///
 /// Every line must end in CRLF (RFC 9112 §2.2 allows a bare LF; this server, like gunicorn, does
-/// not); one empty line is skipped before the request line.
+/// not); one empty line is skipped before the request line. A line that starts with whitespace
+/// counts as part of the field before it, whether or not folding is permitted later.
 ///
 /// # Errors
 ///
 /// The first broken rule, in order of bytes and so independent of how the input was cut: a bare LF
-/// or CR, a zero byte, a second empty line, or a limit.
-pub fn find_head(
-    input: &[u8],
-    scan: &mut Scan,
-    limits: &Limits,
-) -> Result<Option<usize>, Rejection> {
+/// or CR, a zero byte, a second empty line, or a limit. And where the offending line starts, or
+/// the field that it continues.
+pub fn find_head(input: &[u8], scan: &mut Scan, limits: &Limits) -> Result<Option<usize>, Refusal> {
     let limits = limits.resolved();
+    measure(input, scan, &limits).map_err(|rule| {
+        let is_tls = matches!(scan.stage, Stage::Start) && input.starts_with(TLS_HANDSHAKE);
+        let rule = if is_tls { Rejection::Tls } else { rule };
+        rule.at(scan.line)
+    })
+}
+
+fn measure(input: &[u8], scan: &mut Scan, limits: &Limits) -> Result<Option<usize>, Rejection> {
     if scan.position > input.len() {
         *scan = Scan::default();
     }
-    while let Some(end) = line_end(input, scan, &limits)? {
+    while let Some(end) = line_end(input, scan, limits)? {
         let next = end + b"\r\n".len();
         scan.stage = match (scan.stage, end == scan.line) {
             (Stage::Start, true) => Stage::AfterEmptyLine,
@@ -59,7 +68,7 @@ pub fn find_head(
                 return Ok(Some(next));
             }
         };
-        scan.line = next;
+        scan.previous = std::mem::replace(&mut scan.line, next);
         scan.position = next;
     }
     Ok(None)
@@ -67,6 +76,11 @@ pub fn find_head(
 
 /// Where the CRLF of the current line is, if it is there.
 fn line_end(input: &[u8], scan: &mut Scan, limits: &Limits) -> Result<Option<usize>, Rejection> {
+    if let (Stage::Fields(count @ 1..), Some(b' ' | b'\t')) = (scan.stage, input.get(scan.line)) {
+        // RFC 9112 §5.2: it goes on with the field before it. One size, one field.
+        scan.stage = Stage::Fields(count - 1);
+        scan.line = scan.previous;
+    }
     let (most, too_long) = match scan.stage {
         Stage::Fields(count) if count >= limits.fields && starts_field(input, scan.line) => {
             return Err(Rejection::TooManyFields);
@@ -94,6 +108,10 @@ fn line_end(input: &[u8], scan: &mut Scan, limits: &Limits) -> Result<Option<usi
     }
 }
 
+/// How a record with a ClientHello begins: its type, and the one major version there is (RFC 8446
+/// §5.1). A few bytes later it has a zero.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
+
 fn starts_field(input: &[u8], line: usize) -> bool {
     input.get(line).is_some_and(|byte| *byte != b'\r')
 }
@@ -112,7 +130,7 @@ mod tests {
     #[track_caller]
     fn check(input: &[u8], expected: Result<Option<usize>, Rejection>) {
         assert_eq!(
-            find_head(input, &mut Scan::default(), &LIMITS),
+            find_head(input, &mut Scan::default(), &LIMITS).map_err(|refusal| refusal.rule),
             expected,
             "at once"
         );
@@ -124,7 +142,11 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(outcome, expected, "byte by byte");
+        assert_eq!(
+            outcome.map_err(|refusal| refusal.rule),
+            expected,
+            "byte by byte"
+        );
     }
 
     #[test]
@@ -142,6 +164,20 @@ mod tests {
             b"\r\n\r\nGET / HTTP/1.1\r\n\r\n",
             Err(Rejection::EmptyLines),
         );
+    }
+
+    #[test]
+    fn the_lines_of_a_folded_field_count_together() {
+        check(
+            b"GET / HTTP/1.1\r\na:b\r\n c\r\n\td:e\r\n\r\n",
+            Err(Rejection::FieldTooLarge),
+        );
+        check(b"GET / HTTP/1.1\r\na:\r\n b\r\nc:d\r\n\r\n", Ok(Some(31)));
+        check(
+            b"GET / HTTP/1.1\r\na:\r\n b\r\nc:d\r\ne:f\r\n\r\n",
+            Err(Rejection::TooManyFields),
+        );
+        check(b"GET / HTTP/1.1\r\n a\r\nc:d\r\n\r\n", Ok(Some(27)));
     }
 
     #[test]
