@@ -27,6 +27,8 @@ pub use format::AccessFormat;
 pub use format::AccessFormatError;
 pub use format::DEFAULT_FORMAT;
 
+pub(crate) use escape::Escape;
+
 /// What is known of an exchange when its line is written.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessRecord<'a> {

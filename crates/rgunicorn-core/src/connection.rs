@@ -26,6 +26,7 @@ use crate::input::Filled;
 use crate::input::Input;
 use crate::input::discard_all;
 use crate::outgoing::Outgoing;
+use crate::parser::Refusal;
 use crate::parser::Rejection;
 use crate::parser::find_head;
 use crate::ready::Readiness;
@@ -207,22 +208,22 @@ impl Connection {
                 }
             }
             Ok(Parsed::MalformedBody(rejection)) => {
-                self.reject(rejection, Some(&exchange.head.borrow()));
+                self.reject(rejection, &exchange.head.borrow());
                 self.state.give_exchange(exchange);
             }
-            Err(rejection) => {
+            Err(refusal) => {
                 self.state.give_exchange(exchange);
-                self.reject(rejection, None);
+                self.reject_head(refusal);
             }
         }
     }
 
-    fn parse(&self, exchange: &Rc<Exchange>) -> Result<Parsed, Rejection> {
+    fn parse(&self, exchange: &Rc<Exchange>) -> Result<Parsed, Refusal> {
         let limits = &self.state.settings.limits;
         let mut guard = self.input.borrow_mut();
         let input = &mut *guard;
         let mut scan = std::mem::take(&mut input.scan);
-        let measured = find_head(input.unused(), &mut scan, limits).map_err(|it| it.rule)?;
+        let measured = find_head(input.unused(), &mut scan, limits)?;
         let Some(length) = measured else {
             input.scan = scan;
             let partial = !input.unused().is_empty();
@@ -232,8 +233,7 @@ impl Connection {
             return Ok(Parsed::Nothing);
         };
         let head = &mut *exchange.head.borrow_mut();
-        head.parse(&input.unused()[..length], self.state.settings.tolerance)
-            .map_err(|it| it.rule)?;
+        head.parse(&input.unused()[..length], self.state.settings.tolerance)?;
         input.consume(length);
         let transport: Weak<dyn Transport> = self.this.clone();
         exchange.begin(transport, self.state.stamp());
@@ -300,7 +300,11 @@ impl Connection {
             Ok(count) if count < left && !ended => {
                 self.phase.set(Phase::Discarding { left: left - count });
             }
-            _ => self.end_connection(Ending::Linger),
+            Ok(_) => self.end_connection(Ending::Linger),
+            Err(rejection) => {
+                self.report(&rejection, None);
+                self.end_connection(Ending::Linger);
+            }
         }
     }
 

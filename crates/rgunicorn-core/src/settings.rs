@@ -67,6 +67,9 @@ pub(crate) const COPY_LIMIT: usize = 4 * 1024;
 /// body.
 pub(crate) const FILE_COPY_LIMIT: u64 = 16 * 1024;
 
+/// Refused requests that one worker describes in its error log in a second.
+pub(crate) const REFUSALS_LOGGED: u32 = 10;
+
 /// Size of one read.
 pub(crate) const READ_SIZE: usize = 64 * 1024;
 

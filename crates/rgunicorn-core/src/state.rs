@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::encode::Persistence;
 use crate::exchange::Exchange;
 use crate::ready::ReadyList;
+use crate::refusal_log::RefusalLog;
 use crate::settings::READ_SIZE;
 use crate::settings::Settings;
 
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) ready: ReadyList,
     pub(crate) access_log: RefCell<Option<AccessLog>>,
+    pub(crate) refusal_log: RefusalLog,
     phase: Cell<Phase>,
     buffers: RefCell<Vec<Vec<u8>>>,
     exchanges: RefCell<Vec<Rc<Exchange>>>,
@@ -46,6 +48,7 @@ impl State {
             clock: Clock::new(),
             ready: ReadyList::default(),
             access_log: RefCell::new(access_log),
+            refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),

@@ -73,6 +73,7 @@ impl Turns {
         }
         let drained = self.state.phase() != Phase::Serving && self.connections.is_empty();
         if drained {
+            self.state.refusal_log.finish();
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -180,6 +181,7 @@ impl Turns {
     }
 
     fn sweep_connections(&mut self, now: Instant) {
+        self.state.refusal_log.catch_up(now);
         self.connections
             .retain(|_, connection| connection.sweep(now) == Fate::Alive);
     }

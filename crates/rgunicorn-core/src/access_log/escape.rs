@@ -2,7 +2,7 @@
 
 /// How bytes are escaped that could break a line or the template around them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Escape {
+pub(crate) enum Escape {
     /// `\"` as in gunicorn, and `\xNN` for backslash, control and non-ASCII bytes.
     Text,
     /// What JSON has: `\"`, `\\` and `\u00NN`, which reads bytes as latin-1, as WSGI does.
@@ -11,7 +11,7 @@ pub(super) enum Escape {
 
 impl Escape {
     /// Appends `text`, escaped.
-    pub(super) fn write(self, out: &mut Vec<u8>, text: &[u8]) {
+    pub(crate) fn write(self, out: &mut Vec<u8>, text: &[u8]) {
         let mut rest = text;
         while let Some(position) = rest.iter().position(|byte| is_special(*byte)) {
             out.extend_from_slice(&rest[..position]);

@@ -1,5 +1,6 @@
 //! What follows an answer: the next request, or the end of the connection.
 
+use std::fmt::Display;
 use std::rc::Rc;
 
 use super::Connection;
@@ -15,8 +16,10 @@ use crate::exchange::Liveness;
 use crate::input::BodyDecoder;
 use crate::input::End;
 use crate::parser::Head;
+use crate::parser::Refusal;
 use crate::parser::Rejection;
 use crate::parser::Version;
+use crate::refusal_log::Refused;
 use crate::response::ResponseHead;
 use crate::settings::DISCARD_LIMIT;
 
@@ -76,15 +79,17 @@ impl Connection {
         self.close();
     }
 
-    /// Answers a request that is not HTTP, and ends the connection: where the
-    /// next request would begin is unknown.
-    pub(super) fn reject(&self, rejection: Rejection, head: Option<&Head>) {
-        let reason = rejection.to_string();
-        tracing::warn!(
-            "Invalid request from ip={}: {reason}",
-            self.peer.client_text()
-        );
-        self.answer(rejection.status(), &reason, head);
+    /// Answers a head that is not HTTP, and ends the connection: where the next request would begin
+    /// is unknown.
+    pub(super) fn reject_head(&self, refusal: Refusal) {
+        self.report(&refusal, Some(refusal.line));
+        self.answer(refusal.rule.status(), &refusal.to_string(), None);
+    }
+
+    /// The same, where it is the body behind `head` that breaks a rule.
+    pub(super) fn reject(&self, rejection: Rejection, head: &Head) {
+        self.report(&rejection, None);
+        self.answer(rejection.status(), &rejection.to_string(), Some(head));
     }
 
     /// The request body turned out to be malformed.
@@ -97,16 +102,33 @@ impl Connection {
         let head = untouched.then(|| exchange.head.take());
         self.end_exchange(exchange, Liveness::Disconnected);
         if let Some(head) = head {
-            self.reject(rejection, Some(&head));
+            self.reject(rejection, &head);
         } else {
+            self.report(&rejection, None);
             self.end_connection(Ending::Reset);
         }
     }
 
     /// The head did not arrive in time.
     pub(super) fn time_out(&self) {
-        self.answer(408, "request head was not received in time", None);
+        let reason = "request head was not received in time";
+        self.report(&reason, Some(0));
+        self.answer(408, reason, None);
         self.write();
+    }
+
+    /// Tells the error log why a request was refused, and shows the `line` of its head that is to
+    /// blame, if it is the head.
+    pub(super) fn report(&self, reason: &dyn Display, line: Option<usize>) {
+        let input = self.input.borrow();
+        let refused = Refused {
+            client: self.peer.client_text(),
+            reason,
+            head: line.map_or(&[], |_| input.unused()),
+            line: line.unwrap_or_default(),
+        };
+        let now = self.state.clock.now();
+        self.state.refusal_log.record(&refused, now);
     }
 
     /// The server's own answer, in place of the application's.
@@ -182,11 +204,12 @@ impl Connection {
 
     fn log_answer(&self, request: Option<&Head>, response: &ResponseHead, length: u64) {
         let input = self.input.borrow();
-        let line = input
-            .unused()
+        let unused = input.unused();
+        let unused = unused.strip_prefix(b"\r\n").unwrap_or(unused);
+        let line = unused
             .split(|&byte| byte == b'\r' || byte == b'\n')
-            .next();
-        let line = line.unwrap_or_default();
+            .next()
+            .unwrap_or_default();
         let excerpt = &line[..line.len().min(EXCERPT)];
         self.record(
             request,
