@@ -13,6 +13,8 @@ use pyo3::types::PyTuple;
 use rgunicorn_core::parser::Head;
 use rgunicorn_core::parser::Version;
 use rgunicorn_core::parser::percent_decode;
+use rgunicorn_core::proxy::Forwarded;
+use rgunicorn_core::proxy::mount;
 use rgunicorn_core::request::Peer;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
@@ -101,13 +103,16 @@ impl Scopes {
             http_version(py, head.version()),
         )?;
         scope.set_item(intern!(py, "method"), names::method(py, head.method()))?;
-        self.set_path(&scope, head.path())?;
+        self.set_path(&scope, request)?;
         scope.set_item(
             intern!(py, "query_string"),
             PyBytes::new(py, head.query().as_bytes()),
         )?;
         scope.set_item(intern!(py, "headers"), self.headers(py, head)?)?;
         scope.set_item(intern!(py, "extensions"), self.extensions.bind(py).copy()?)?;
+        if let Some(forwarded) = request.forwarded {
+            set_forwarded(&scope, forwarded)?;
+        }
         if let Some(state) = &self.state {
             scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
         }
@@ -125,9 +130,9 @@ impl Scopes {
         }
         let template = self.template.bind(py).copy()?;
         template.set_item(intern!(py, "scheme"), scheme(py, peer.scheme))?;
-        template.set_item(intern!(py, "server"), server(py, &peer.server)?)?;
+        template.set_item(intern!(py, "server"), server(py, peer.server())?)?;
         let client = peer
-            .client
+            .client()
             .map(|address| (peer.client_text(), address.port()));
         template.set_item(intern!(py, "client"), client)?;
         let _ = peer.cache.set(Box::new(template.clone().unbind()));
@@ -136,16 +141,15 @@ impl Scopes {
 
     /// `path` and `raw_path` begin with `root_path`, which a proxy may or may
     /// not have stripped.
-    fn set_path(&self, scope: &Bound<'_, PyDict>, path: &str) -> PyResult<()> {
+    fn set_path(&self, scope: &Bound<'_, PyDict>, request: &Request<'_>) -> PyResult<()> {
         let py = scope.py();
-        let root = self.root_path.as_str();
-        if is_below(path, root) {
-            scope.set_item(intern!(py, "path"), decoded(py, path))?;
-            return scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()));
+        let mounted = mount(request.head.path(), &self.root_path, request.forwarded);
+        if request.forwarded.is_some() {
+            scope.set_item(intern!(py, "root_path"), &*mounted.root)?;
         }
-        let whole = format!("{root}{path}");
-        scope.set_item(intern!(py, "path"), decoded(py, &whole))?;
-        scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, whole.as_bytes()))
+        let path = &*mounted.path;
+        scope.set_item(intern!(py, "path"), decoded(py, path))?;
+        scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()))
     }
 
     fn headers<'py>(&self, py: Python<'py>, head: &Head) -> PyResult<Bound<'py, PyList>> {
@@ -156,11 +160,36 @@ impl Scopes {
     }
 }
 
-/// Whether `path` is `root` or lies below it, by whole segments.
-fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| {
-        root.is_empty() || root.ends_with('/') || rest.is_empty() || rest.starts_with('/')
-    })
+/// What a trusted proxy said goes before what the connection says.
+fn set_forwarded(scope: &Bound<'_, PyDict>, forwarded: &Forwarded) -> PyResult<()> {
+    let py = scope.py();
+    if let Some(client) = &forwarded.client {
+        scope.set_item(intern!(py, "client"), (&client.host, client.port))?;
+    }
+    if let Some(said) = forwarded.scheme {
+        scope.set_item(intern!(py, "scheme"), scheme(py, said))?;
+    }
+    if let Some(host) = &forwarded.host {
+        scope.set_item(intern!(py, "server"), (&host.name, host.port))?;
+        let headers = scope.get_item(intern!(py, "headers"))?;
+        if let Some(headers) = headers {
+            replace_host(headers.cast::<PyList>()?, &host.field)?;
+        }
+    }
+    Ok(())
+}
+
+/// One `host` field, where it was, or first if there was none.
+fn replace_host(headers: &Bound<'_, PyList>, host: &str) -> PyResult<()> {
+    let py = headers.py();
+    let name = PyBytes::new(py, b"host");
+    let pair = (&name, PyBytes::new(py, host.as_bytes())).into_pyobject(py)?;
+    for (index, field) in headers.iter().enumerate() {
+        if field.get_item(0)?.eq(&name)? {
+            return headers.set_item(index, pair);
+        }
+    }
+    headers.insert(0, pair)
 }
 
 /// Percent- and UTF-8-decoded once; what is not UTF-8 becomes U+FFFD, as

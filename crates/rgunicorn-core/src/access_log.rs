@@ -36,7 +36,7 @@ pub struct AccessRecord<'a> {
     pub head: Option<&'a Head>,
     /// What came instead of a request line, when there is no head.
     pub request_line: &'a [u8],
-    /// The client's address without port; nothing for a unix socket.
+    /// The client's address without port, as the application sees it; nothing for a unix socket.
     pub client: &'a str,
     /// The status of the response.
     pub status: u16,

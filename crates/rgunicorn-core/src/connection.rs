@@ -3,7 +3,8 @@
 //! A turn calls [`Connection::read`], [`Connection::advance`] and
 //! [`Connection::write`], in that order, for every connection that is ready.
 //! What happens between two requests is in [`close`]; what goes out, in
-//! [`write`](mod@write); what a client may not take too long for, in [`deadlines`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
+//! [`write`](mod@write); what a client may not take too long for, in [`deadlines`];
+//! what proxies say, in [`proxied`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
 //! comes in, [`encode`](crate::encode) for what goes out.
 
 use std::cell::Cell;
@@ -28,7 +29,6 @@ use crate::input::discard_all;
 use crate::outgoing::Outgoing;
 use crate::parser::Refusal;
 use crate::parser::Rejection;
-use crate::parser::find_head;
 use crate::ready::Readiness;
 use crate::request::Peer;
 use crate::request::Request;
@@ -40,7 +40,11 @@ use crate::stream::Stream;
 
 mod close;
 mod deadlines;
+mod proxied;
 mod write;
+
+use proxied::Preamble;
+use proxied::Proxied;
 
 /// One accepted client.
 pub(crate) struct Connection {
@@ -59,6 +63,7 @@ pub(crate) struct Connection {
     framing: Cell<BodyFraming>,
     persistence: Cell<Persistence>,
     turn: Cell<Turn>,
+    proxied: Proxied,
 }
 
 /// What a connection waits for.
@@ -119,6 +124,7 @@ impl Connection {
     ) -> Rc<Self> {
         let now = Instant::now();
         Rc::new_cyclic(|this| Self {
+            proxied: Proxied::new(&state.settings.proxy),
             state,
             peer: Rc::new(peer),
             readiness,
@@ -196,9 +202,11 @@ impl Connection {
                 self.phase.set(Phase::Exchanging);
                 *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
                 let head = exchange.head.borrow();
+                let forwarded = self.proxied.forwarded();
                 let request = Request {
                     head: &head,
                     peer: &self.peer,
+                    forwarded: forwarded.as_deref(),
                 };
                 app.call(request, Responder::new(Rc::clone(&exchange)));
                 if self.input.borrow().end != End::Open {
@@ -222,10 +230,11 @@ impl Connection {
         let limits = &self.state.settings.limits;
         let mut guard = self.input.borrow_mut();
         let input = &mut *guard;
-        let mut scan = std::mem::take(&mut input.scan);
-        let measured = find_head(input.unused(), &mut scan, limits)?;
+        let measured = match self.take_preamble(input)? {
+            Preamble::Over => input.find_head(limits)?,
+            Preamble::Awaited => None,
+        };
         let Some(length) = measured else {
-            input.scan = scan;
             let partial = !input.unused().is_empty();
             let ended = input.end != End::Open;
             drop(guard);
@@ -233,7 +242,9 @@ impl Connection {
             return Ok(Parsed::Nothing);
         };
         let head = &mut *exchange.head.borrow_mut();
+        self.proxied.forget_forwarded();
         head.parse(&input.unused()[..length], self.state.settings.tolerance)?;
+        self.take_forwarded(head)?;
         input.consume(length);
         let transport: Weak<dyn Transport> = self.this.clone();
         exchange.begin(transport, self.state.stamp());

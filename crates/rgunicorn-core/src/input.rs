@@ -9,8 +9,10 @@ use crate::exchange::Inbound;
 use crate::parser::ChunkedDecoder;
 use crate::parser::Framing;
 use crate::parser::Limits;
+use crate::parser::Refusal;
 use crate::parser::Rejection;
 use crate::parser::Scan;
+use crate::parser::find_head;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::READ_SIZE;
 use crate::state::State;
@@ -25,7 +27,7 @@ pub(crate) struct Input {
     buffer: Vec<u8>,
     /// Where the unused bytes begin.
     start: usize,
-    pub(crate) scan: Scan,
+    scan: Scan,
     pub(crate) body: BodyDecoder,
     pub(crate) end: End,
 }
@@ -66,6 +68,14 @@ pub(crate) enum Filled {
 impl Input {
     pub(crate) fn unused(&self) -> &[u8] {
         &self.buffer[self.start..]
+    }
+
+    /// The length of the next request's head, if all of it is there.
+    ///
+    /// # Errors
+    /// The line of it that breaks a rule.
+    pub(crate) fn find_head(&mut self, limits: &Limits) -> Result<Option<usize>, Refusal> {
+        find_head(&self.buffer[self.start..], &mut self.scan, limits)
     }
 
     pub(crate) fn consume(&mut self, count: usize) {

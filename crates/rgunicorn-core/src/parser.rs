@@ -37,10 +37,13 @@ mod octet;
 
 mod rejection;
 
+pub(crate) use authority::is_authority;
 pub use chunked::ChunkedDecoder;
 pub use chunked::Decoded;
 pub use facts::Framing;
+pub(crate) use facts::is_proxy_field;
 pub use head::Head;
+pub(crate) use octet::is_field_name;
 pub use percent::percent_decode;
 pub use rejection::Refusal;
 pub use rejection::Rejection;

@@ -2,9 +2,13 @@
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use crate::parser::Head;
+use crate::proxy::Forwarded;
+use crate::proxy::Trusted;
+
+pub use crate::endpoint::Scheme;
+pub use crate::endpoint::ServerAddress;
 
 /// One request, as the connection parsed it. Borrowed: a bridge turns it into
 /// the application's own objects before it runs any of the application's code.
@@ -14,58 +18,86 @@ pub struct Request<'a> {
     pub head: &'a Head,
     /// Both ends of the connection it came over.
     pub peer: &'a Peer,
+    /// What a trusted proxy said about it. Goes before what `peer` says.
+    pub forwarded: Option<&'a Forwarded>,
 }
 
 /// Both ends of a connection; one for all of its requests.
 #[derive(Debug)]
 pub struct Peer {
-    /// The client's address; a unix client has none.
-    pub client: Option<SocketAddr>,
-    /// Where the client connected to.
-    pub server: ServerAddress,
+    ends: Ends,
+    /// What the PROXY protocol put in their place.
+    proxied: OnceCell<Ends>,
     /// `http` or `https`.
     pub scheme: Scheme,
+    /// Whether what it says about other clients is believed.
+    trusted: OnceCell<bool>,
     /// The client's address in text, as logs print it; empty on a unix socket.
     client_text: OnceCell<String>,
     /// Whatever a bridge wants to keep for all requests of this connection.
     pub cache: OnceCell<Box<dyn std::any::Any>>,
 }
 
-/// The server's end of a connection.
-#[derive(Clone, Debug)]
-pub enum ServerAddress {
-    /// An IP address and port.
-    Tcp(SocketAddr),
-    /// The path of a unix socket.
-    Unix(PathBuf),
-}
-
-/// How the connection is secured.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scheme {
-    /// In clear text.
-    Http,
-    /// Over TLS.
-    Https,
+#[derive(Debug)]
+struct Ends {
+    client: Option<SocketAddr>,
+    server: ServerAddress,
 }
 
 impl Peer {
     pub(crate) fn new(client: Option<SocketAddr>, server: ServerAddress) -> Self {
         Self {
-            client,
-            server,
+            ends: Ends { client, server },
+            proxied: OnceCell::new(),
             scheme: Scheme::Http,
+            trusted: OnceCell::new(),
             client_text: OnceCell::new(),
             cache: OnceCell::new(),
         }
     }
 
+    fn ends(&self) -> &Ends {
+        self.proxied.get().unwrap_or(&self.ends)
+    }
+
+    /// The client's address; a unix client has none.
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.ends().client
+    }
+
+    /// Where the client connected to.
+    pub fn server(&self) -> &ServerAddress {
+        &self.ends().server
+    }
+
     /// The client's IP address in text; empty on a unix socket.
     pub fn client_text(&self) -> &str {
         self.client_text.get_or_init(|| {
-            self.client.map_or_else(String::new, |address| {
+            self.client().map_or_else(String::new, |address| {
                 address.ip().to_canonical().to_string()
             })
         })
+    }
+
+    /// Puts other ends in place of those of the socket, before anybody asked for them. Who is
+    /// trusted is decided by the new client: the bytes are its, the proxy only passes them on.
+    pub(crate) fn replace(&self, client: SocketAddr, server: SocketAddr) {
+        let server = ServerAddress::Tcp(server);
+        let _ = self.proxied.set(Ends {
+            client: Some(client),
+            server,
+        });
+    }
+
+    /// Believes nothing: the bytes are somebody's whom the proxy cannot name.
+    pub(crate) fn distrust(&self) {
+        let _ = self.trusted.set(false);
+    }
+
+    /// Whether the client is one of `trusted`. Decided once.
+    pub(crate) fn is_in(&self, trusted: &Trusted) -> bool {
+        *self
+            .trusted
+            .get_or_init(|| trusted.contains_peer(self.client()))
     }
 }

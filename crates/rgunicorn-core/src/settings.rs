@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::parser::Limits;
 use crate::parser::Tolerance;
+use crate::proxy::ProxySettings;
 
 /// Settings of one worker's HTTP side.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Settings {
     /// response, so that a reset does not destroy that response (RFC 9112
     /// section 9.6).
     pub linger: Duration,
+    /// What proxies in front are believed.
+    pub proxy: ProxySettings,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(2),
             linger: Duration::from_secs(2),
+            proxy: ProxySettings::default(),
         }
     }
 }

@@ -227,10 +227,12 @@ impl Connection {
         elapsed: std::time::Duration,
     ) {
         if let Some(log) = &mut *self.state.access_log.borrow_mut() {
+            let forwarded = self.proxied.forwarded();
+            let named = forwarded.as_ref().and_then(|said| said.client.as_ref());
             log.record(&AccessRecord {
                 head,
                 request_line,
-                client: self.peer.client_text(),
+                client: named.map_or_else(|| self.peer.client_text(), |client| &client.host),
                 status: response.status(),
                 body_bytes,
                 response_fields: response.fields(),

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 /// Whether `bytes` is a host with an optional port. An empty host is one, as RFC 3986 §3.2.2 has
 /// it.
-pub(super) fn is_authority(bytes: &[u8]) -> bool {
+pub(crate) fn is_authority(bytes: &[u8]) -> bool {
     let host_length = match bytes.first() {
         Some(b'[') => literal_length(bytes),
         _ => name_length(bytes),

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     upgrade: bool,
     pub(super) expects_continue: bool,
     pub(super) accepts_trailers: bool,
+    /// Whether a field came by which proxies tell of the client.
+    pub(super) has_proxy_fields: bool,
     /// Which field is Host.
     pub(super) host: Option<usize>,
 }
@@ -85,7 +87,7 @@ impl Facts {
                 self.accepts_trailers |=
                     elements(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
             }
-            _ => {}
+            _ => self.has_proxy_fields |= is_proxy_field(name),
         }
         Ok(())
     }
@@ -169,6 +171,12 @@ const COMPRESSIONS: [&[u8]; 6] = [
     b"x-gzip",
     b"x-compress",
 ];
+
+/// Whether a field called `name` may be about the client, and not from it. The head only takes note;
+/// [`proxy`](crate::proxy) decides whether it is believed.
+pub(crate) fn is_proxy_field(name: &[u8]) -> bool {
+    name.starts_with(b"x-forwarded-") || name == b"forwarded" || name == b"script_name"
+}
 
 /// Refuses a field of which there was a `previous` one.
 fn once<T>(previous: Option<T>, name: &'static str) -> Result<(), Rejection> {

@@ -215,6 +215,12 @@ impl Head {
         self.facts.accepts_trailers
     }
 
+    /// Whether there is a field by which proxies tell of the client. Costs nothing.
+    #[must_use]
+    pub fn has_proxy_fields(&self) -> bool {
+        self.facts.has_proxy_fields
+    }
+
     fn text(&self, span: Span) -> &str {
         std::str::from_utf8(span.of(&self.bytes))
             .expect("a request line is ASCII once it has been read")

@@ -27,6 +27,11 @@ pub(super) fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)] != 0
 }
 
+/// Whether `name` may be the name of a field (RFC 9110 §5.1).
+pub(crate) fn is_field_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| is_token(*byte))
+}
+
 /// Whether `byte` may stand in a field value: tab, space, visible ASCII, or any byte above it (RFC
 /// 9110 §5.5).
 pub(super) fn is_value(byte: u8) -> bool {

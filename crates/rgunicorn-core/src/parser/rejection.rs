@@ -127,6 +127,28 @@ pub enum Rejection {
     /// A trailer field that would change framing, routing or authentication (RFC 9110 §6.5.1).
     #[error("{0} is not allowed as a trailer field")]
     ForbiddenTrailer(&'static str),
+
+    /// Of the fields that tell the scheme, some say https and some do not (as in gunicorn).
+    #[error("contradictory scheme header fields")]
+    ContradictorySchemes,
+    /// The forwarded field breaks the grammar of RFC 7239 §4.
+    #[error("malformed forwarded header field")]
+    ForwardedField,
+    /// The forwarded host is not `uri-host [":" port]`, or empty.
+    #[error("invalid host in a forwarded header field")]
+    ForwardedHost,
+    /// The forwarded port is not a number from 1 to 65535.
+    #[error("invalid x-forwarded-port header field")]
+    ForwardedPort,
+    /// The forwarded prefix is no plain absolute path.
+    #[error("invalid x-forwarded-prefix header field")]
+    ForwardedPrefix,
+    /// A PROXY protocol header that breaks its grammar or is too long.
+    #[error("malformed PROXY protocol header")]
+    ProxyHeader,
+    /// A PROXY protocol header from a peer that may not send one.
+    #[error("PROXY protocol header from an address that is not in proxy_allow_ips")]
+    ProxyPeer,
 }
 
 /// A rule that the head of a request broke, and where.
@@ -141,7 +163,7 @@ pub struct Refusal {
 }
 
 impl Rejection {
-    pub(super) fn at(self, line: usize) -> Refusal {
+    pub(crate) fn at(self, line: usize) -> Refusal {
         Refusal { rule: self, line }
     }
 
@@ -149,6 +171,7 @@ impl Rejection {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
+            Self::ProxyPeer => 403,
             Self::RequestLineTooLong => 414,
             Self::Expectation => 417,
             Self::FieldTooLarge | Self::TooManyFields => 431,

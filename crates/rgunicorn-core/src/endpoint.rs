@@ -1,0 +1,33 @@
+//! What the two ends of a connection are called.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The server's end of a connection.
+#[derive(Clone, Debug)]
+pub enum ServerAddress {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// In clear text.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The port that a URL of this scheme need not name.
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
