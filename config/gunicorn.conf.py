@@ -24,6 +24,17 @@ limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
 
+# Proxies in front (docs/PROXY.md)
+forwarded_allow_ips = "127.0.0.1,::1"
+proxy_headers = True
+forwarded_header = "x-forwarded"
+forwarded_host = False
+forwarded_prefix = False
+secure_scheme_headers = {"X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on"}
+forwarder_headers = "SCRIPT_NAME,PATH_INFO"
+proxy_protocol = "off"
+proxy_allow_ips = "127.0.0.1,::1"
+
 # Server mechanics
 preload_app = False
 chdir = None

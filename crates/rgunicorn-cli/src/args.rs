@@ -44,6 +44,9 @@ impl Given {
 }
 
 fn texts(matches: &ArgMatches, spec: &Spec) -> Option<Vec<String>> {
+    if off_flag(spec).is_some_and(|flag| matches.get_flag(flag)) {
+        return Some(vec!["false".to_owned()]);
+    }
     if matches.value_source(spec.name) != Some(ValueSource::CommandLine) {
         return None;
     }
@@ -67,11 +70,35 @@ fn command() -> Command {
                 .help("The application: a module, and a name in it (default: application) or a call of a factory"),
         )
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"))
-        .args(SPECS.iter().filter(|spec| !spec.flags.is_empty()).map(argument))
+        .args(SPECS.iter().filter(|spec| !spec.flags.is_empty()).flat_map(arguments))
+}
+
+/// The argument of a setting, and the one that switches it off if it has one.
+fn arguments(spec: &'static Spec) -> impl Iterator<Item = Arg> {
+    let off = off_flag(spec).map(|flag| {
+        Arg::new(flag)
+            .long(flag)
+            .help(format!("Opposite of {}", spec.flag().unwrap_or_default()))
+            .help_heading(spec.section)
+            .action(ArgAction::SetTrue)
+            .overrides_with(spec.name)
+    });
+    [argument(spec)].into_iter().chain(off)
+}
+
+/// The flag, without its hyphens, that switches a setting off.
+fn off_flag(spec: &Spec) -> Option<&'static str> {
+    let mut long = spec.flags.iter().filter_map(|flag| flag.strip_prefix("--"));
+    long.find(|flag| spec.kind == Kind::Switch && flag.starts_with("no-"))
 }
 
 fn argument(spec: &'static Spec) -> Arg {
-    let mut long = spec.flags.iter().filter_map(|flag| flag.strip_prefix("--"));
+    let off = off_flag(spec);
+    let mut long = spec
+        .flags
+        .iter()
+        .filter_map(|flag| flag.strip_prefix("--"))
+        .filter(|flag| Some(*flag) != off);
     let arg = Arg::new(spec.name)
         .help(help(spec))
         .help_heading(spec.section)
@@ -87,14 +114,20 @@ fn argument(spec: &'static Spec) -> Arg {
         None => arg,
     };
     match spec.kind {
-        Kind::Switch => arg.action(ArgAction::SetTrue),
+        Kind::Switch => arg.action(ArgAction::SetTrue).overrides_with_all(off),
         Kind::List => arg.action(ArgAction::Append).value_name(spec.meta),
         // -1 is a number, though a wrong one: the check of all values words that best.
         Kind::Count => arg
             .value_name(spec.meta)
             .allow_negative_numbers(true)
             .value_parser(number),
-        Kind::Class | Kind::OptionalText | Kind::Text => arg.value_name(spec.meta),
+        Kind::Mode => arg
+            .value_name(spec.meta)
+            .num_args(0..=1)
+            .default_missing_value("auto"),
+        // Have no flags.
+        Kind::Pairs => arg,
+        Kind::Class | Kind::OptionalText | Kind::Text | Kind::Words => arg.value_name(spec.meta),
     }
 }
 
@@ -173,6 +206,32 @@ mod tests {
             parse(&["--log-f", "x"]).unwrap().last("errorlog"),
             Some("x")
         );
+    }
+
+    #[test]
+    fn a_switch_that_is_on_can_be_switched_off_and_the_last_word_counts() {
+        let proxy_headers = |words: &[&str]| {
+            let given = parse(words).unwrap();
+            given.last("proxy_headers").map(str::to_owned)
+        };
+        assert_eq!(proxy_headers(&[]), None);
+        assert_eq!(proxy_headers(&["--proxy-headers"]).unwrap(), "true");
+        assert_eq!(proxy_headers(&["--no-proxy-headers"]).unwrap(), "false");
+        let (on, off) = ("--proxy-headers", "--no-proxy-headers");
+        assert_eq!(proxy_headers(&[on, off]).unwrap(), "false");
+        assert_eq!(proxy_headers(&[off, on]).unwrap(), "true");
+    }
+
+    #[test]
+    fn a_mode_may_be_left_out() {
+        let mode = |words: &[&str]| {
+            let given = parse(words).unwrap();
+            given.last("proxy_protocol").map(str::to_owned)
+        };
+        assert_eq!(mode(&["--proxy-protocol"]).unwrap(), "auto");
+        assert_eq!(mode(&["--proxy-protocol", "--preload"]).unwrap(), "auto");
+        assert_eq!(mode(&["--proxy-protocol=v1"]).unwrap(), "v1");
+        assert_eq!(mode(&["--proxy-protocol", "v2", "a:b"]).unwrap(), "v2");
     }
 
     #[test]

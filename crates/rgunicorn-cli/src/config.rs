@@ -16,12 +16,15 @@ use rgunicorn_core::access_log::AccessFormat;
 use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
+use rgunicorn_core::proxy::ProxySettings;
 
 use crate::failure::Failure;
 use crate::layers;
 use crate::layers::Layers;
 use crate::settings::Settings;
 use crate::settings::Spec;
+
+mod proxy;
 
 /// Everything the master and the workers are told.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) disconnect_grace: Duration,
     pub(crate) limits: Limits,
     pub(crate) tolerance: Tolerance,
+    /// What proxies in front are believed.
+    pub(crate) proxy: ProxySettings,
     pub(crate) lifespan: Lifespan,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
@@ -158,6 +163,7 @@ impl Checked<'_> {
                 field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
             },
             tolerance: tolerance(settings),
+            proxy: self.proxy()?,
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,

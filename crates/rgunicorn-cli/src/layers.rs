@@ -51,6 +51,7 @@ impl Layers {
             .merge(Layer::of_defaults()?)
             .merge(Layer::of_variable("PORT", "bind", "0.0.0.0:")?)
             .merge(Layer::of_variable("WEB_CONCURRENCY", "workers", "")?)
+            .merge(Layer::of_trusted_proxies()?)
             .merge(Layer::new(file.source, file.values))
             .merge(Layer::of_flags(VARIABLE, &more_flags)?)
             .merge(Layer::of_flags(COMMAND_LINE, &flags)?);
@@ -89,6 +90,16 @@ impl Layer {
         let text = env::var(variable).unwrap_or_default();
         if let (false, Some(spec)) = (text.is_empty(), Spec::named(setting)) {
             insert(&mut values, spec, &[format!("{prefix}{text}")], &source)?;
+        }
+        Ok(Self::new(source, values))
+    }
+
+    /// $FORWARDED_ALLOW_IPS. Empty, it says something too: nobody is trusted.
+    fn of_trusted_proxies() -> Result<Self, Failure> {
+        let (setting, source) = ("forwarded_allow_ips", "$FORWARDED_ALLOW_IPS".to_owned());
+        let mut values = Dict::new();
+        if let (Ok(text), Some(spec)) = (env::var("FORWARDED_ALLOW_IPS"), Spec::named(setting)) {
+            insert(&mut values, spec, &[text], &source)?;
         }
         Ok(Self::new(source, values))
     }

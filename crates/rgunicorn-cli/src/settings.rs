@@ -42,12 +42,19 @@ pub(crate) enum Kind {
     Count,
     /// One or more texts.
     List,
+    /// One of a few words. On and off will do where `auto` and `off` are among them, and a flag
+    /// without value is `auto`.
+    Mode,
     /// A text, or nothing.
     OptionalText,
+    /// Names with a text for each.
+    Pairs,
     /// On or off.
     Switch,
     /// A text.
     Text,
+    /// Any number of words, in one text with commas between them or in a list.
+    Words,
 }
 
 impl Kind {
@@ -57,9 +64,12 @@ impl Kind {
             Self::Class => "the name of a worker class",
             Self::Count => "a whole number of 0 or more",
             Self::List => "a text or a list of texts",
+            Self::Mode => "a text, True or False",
             Self::OptionalText => "a text or None",
+            Self::Pairs => "a dict of texts",
             Self::Switch => "True or False",
             Self::Text => "a text",
+            Self::Words => "a text with commas between the words, or a list of texts",
         };
         format!("must be {allowed}")
     }
@@ -127,9 +137,12 @@ mod shape {
     pub(super) type Class = String;
     pub(super) type Count = u64;
     pub(super) type List = Vec<String>;
+    pub(super) type Mode = String;
     pub(super) type OptionalText = Option<String>;
+    pub(super) type Pairs = Vec<(String, String)>;
     pub(super) type Switch = bool;
     pub(super) type Text = String;
+    pub(super) type Words = Vec<String>;
 }
 
 /// Writes the struct and the specifications that a table describes.
@@ -216,7 +229,12 @@ mod tests {
             let default = match (spec.name, spec.default) {
                 ("worker_class", _) => "asgi",
                 (_, Some("false")) => "False",
+                (_, Some("true")) => "True",
                 (_, default) => default.unwrap_or("None"),
+            };
+            let value = match spec.kind {
+                Kind::Pairs => value.replace(['{', '}', '"'], ""),
+                _ => value.to_owned(),
             };
             assert!(value.contains(default), "{}: {value}", spec.name);
         }

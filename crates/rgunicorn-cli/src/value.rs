@@ -2,6 +2,7 @@
 
 use figment::value::Value;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyo3::types::PyInt;
 use pyo3::types::PyString;
 use pyo3::types::PyType;
@@ -15,6 +16,9 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Count => Value::from(u64::try_from(whole_number(text)?).ok()?),
         Kind::Switch => Value::from(switch(text)?),
         Kind::List => Value::from(vec![text.trim().to_owned()]),
+        Kind::Words => Value::from(comma_separated(text)),
+        Kind::Pairs => Value::from(pairs(text)?),
+        Kind::Mode => Value::from(mode(text)),
         Kind::Class | Kind::OptionalText | Kind::Text => Value::from(text.trim().to_owned()),
     })
 }
@@ -34,7 +38,13 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
             value.extract::<u64>().ok().map(Value::from)
         }
         Kind::Switch => value.extract::<bool>().ok().map(Value::from),
-        Kind::List => value.extract::<Vec<String>>().ok().map(Value::from),
+        Kind::List | Kind::Words => value.extract::<Vec<String>>().ok().map(Value::from),
+        Kind::Pairs => pairs_of_dict(value.cast::<PyDict>().ok()?),
+        Kind::Mode if value.is_none() => Some(Value::from(mode("false"))),
+        Kind::Mode => value
+            .extract::<bool>()
+            .ok()
+            .map(|on| Value::from(mode(&on.to_string()))),
         Kind::OptionalText if value.is_none() => Some(Value::from(figment::value::Empty::None)),
         Kind::Class => dotted_path(value.cast::<PyType>().ok()?),
         Kind::Count | Kind::OptionalText | Kind::Text => None,
@@ -80,6 +90,33 @@ fn comma_separated(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Names and texts written `NAME: text, NAME: text`.
+fn pairs(text: &str) -> Option<Vec<Vec<String>>> {
+    let pair = |part: String| {
+        let (name, text) = part.split_once(':')?;
+        Some(vec![name.trim().to_owned(), text.trim().to_owned()])
+    };
+    comma_separated(text).into_iter().map(pair).collect()
+}
+
+/// A list and not a dict, which figment would merge with the dict of the layer below.
+fn pairs_of_dict(dict: &Bound<'_, PyDict>) -> Option<Value> {
+    let pair = |(name, text): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        Some(vec![name.extract::<String>().ok()?, text.extract().ok()?])
+    };
+    let pairs: Option<Vec<Vec<String>>> = dict.iter().map(pair).collect();
+    pairs.map(Value::from)
+}
+
+/// gunicorn's older versions had a switch where there are modes now.
+fn mode(text: &str) -> String {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" => "auto".to_owned(),
+        "false" | "" => "off".to_owned(),
+        word => word.to_owned(),
+    }
+}
+
 fn dotted_path(class: &Bound<'_, PyType>) -> Option<Value> {
     let module = class.module().ok()?;
     let name = class.qualname().ok()?;
@@ -104,6 +141,34 @@ mod tests {
         }
         for text in ["", "four", "4.0", "0x", "_1", "--1", "4 4", "0x-1"] {
             assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_and_pairs_are_separated_by_commas() {
+        let words = |list: &[&str]| Value::from(list.to_vec());
+        assert_eq!(
+            from_text(Kind::Words, " a,b , ,").unwrap(),
+            words(&["a", "b"])
+        );
+        assert_eq!(from_text(Kind::Words, "").unwrap(), words(&[]));
+        let pairs = vec![vec!["A", "b"], vec!["C", "d:e"]];
+        assert_eq!(
+            from_text(Kind::Pairs, "A: b, C:d:e").unwrap(),
+            Value::from(pairs)
+        );
+        assert_eq!(from_text(Kind::Pairs, "A"), None);
+    }
+
+    #[test]
+    fn a_mode_may_be_written_as_the_switch_it_was() {
+        for (text, expected) in [
+            ("True", "auto"),
+            ("false", "off"),
+            ("", "off"),
+            ("V1", "v1"),
+        ] {
+            assert_eq!(from_text(Kind::Mode, text).unwrap(), Value::from(expected));
         }
     }
 

@@ -49,6 +49,32 @@ settings! {
         /// Longest header field in bytes, at most 1 MiB, which is also what 0 means.
         limit_request_field_size: Count { flags: &["--limit-request-field_size"], meta: "INT", default: Some("8190") }
     }
+    "Proxies in Front" {
+        /// Addresses and networks, with commas between them, of the proxies that are believed what they say
+        /// about clients; * is everyone. Clients on a unix socket always are. The default is taken from
+        /// $FORWARDED_ALLOW_IPS if that is set.
+        forwarded_allow_ips: Words { flags: &["--forwarded-allow-ips"], meta: "STRING", default: Some("127.0.0.1,::1") }
+        /// Take client and scheme from what a trusted proxy says. Without, nothing that proxies say is believed.
+        proxy_headers: Switch { flags: &["--proxy-headers", "--no-proxy-headers"], default: Some("true") }
+        /// Header fields that the proxy writes: x-forwarded (X-Forwarded-For and its kin) or forwarded (RFC 7239).
+        /// The others are not believed, since the proxy passes on what a client wrote there.
+        forwarded_header: Text { flags: &["--forwarded-header"], meta: "STRING", default: Some("x-forwarded") }
+        /// Take host and port from a trusted proxy too: X-Forwarded-Host and X-Forwarded-Port, or host= of RFC 7239.
+        /// Only for a proxy that always sets them.
+        forwarded_host: Switch { flags: &["--forwarded-host"], default: Some("false") }
+        /// Put the X-Forwarded-Prefix of a trusted proxy before root_path and path. Only for a proxy that always sets it.
+        forwarded_prefix: Switch { flags: &["--forwarded-prefix"], default: Some("false") }
+        /// Header fields, and the value of each by which a trusted proxy says that its client came over TLS.
+        secure_scheme_headers: Pairs { default: Some("X-FORWARDED-PROTOCOL: ssl, X-FORWARDED-PROTO: https, X-FORWARDED-SSL: on") }
+        /// Header fields with an underscore by which a trusted proxy may change the scope. SCRIPT_NAME sets root_path
+        /// if the path lies below it; others have no effect on ASGI.
+        forwarder_headers: Words { flags: &["--forwarder-headers"], meta: "STRING", default: Some("SCRIPT_NAME,PATH_INFO") }
+        /// Versions of HAProxy's PROXY protocol that a connection may begin with: off, v1, v2 or auto.
+        proxy_protocol: Mode { flags: &["--proxy-protocol"], meta: "MODE", default: Some("off") }
+        /// Addresses and networks, with commas between them, that may use the PROXY protocol; * is everyone.
+        /// Clients on a unix socket always may.
+        proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
+    }
     "Server Mechanics" {
         /// Load the application in the master, before the workers are forked.
         preload_app: Switch { flags: &["--preload"], default: Some("false") }
@@ -116,8 +142,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "dogstatsd_tags",
     "enable_backlog_metric",
     "enable_stdio_inheritance",
-    "forwarded_allow_ips",
-    "forwarder_headers",
     "group",
     "header_map",
     "http2_cleartext",
@@ -150,8 +174,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "print_config",
     "proc_name",
     "protocol",
-    "proxy_allow_ips",
-    "proxy_protocol",
     "pythonpath",
     "raw_env",
     "raw_paste_global_conf",
@@ -159,7 +181,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "reload_engine",
     "reload_extra_files",
     "reuse_port",
-    "secure_scheme_headers",
     "sendfile",
     "spew",
     "ssl_context",

@@ -159,6 +159,7 @@ impl Life {
             limits: self.config.limits,
             tolerance: self.config.tolerance,
             keep_alive: self.config.keepalive,
+            proxy: self.config.proxy.clone(),
             ..HttpSettings::default()
         };
         let _context = self.runtime.enter();
