@@ -26,6 +26,12 @@ def test_a_wrong_value_is_named_with_its_setting(flag, setting, value, word):
     ended.assert_no_traceback()
 
 
+def test_an_application_where_a_mode_is_expected_is_named():
+    ended = run(*BIND, "--proxy-protocol", "hello:app", cwd=APPS)
+    assert ended.code == 1
+    ended.line_with("proxy_protocol", "'hello:app'", "off, v1, v2, auto")
+
+
 def test_a_wrong_address_in_the_environment_is_named_with_the_variable():
     ended = run(*BIND, "hello:app", cwd=APPS, env={"FORWARDED_ALLOW_IPS": "proxy.internal"})
     assert ended.code == 1

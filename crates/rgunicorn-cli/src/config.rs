@@ -132,6 +132,8 @@ struct Checked<'a> {
 impl Checked<'_> {
     fn config(mut self, here: &Path) -> Result<Config, Failure> {
         self.check_worker_class()?;
+        // First: a --proxy-protocol without its word takes the application for it.
+        let proxy = self.proxy()?;
         let settings = &self.settings;
         let directory = self.directory(here)?;
         // Where the directory changes again later, these files must not.
@@ -163,7 +165,7 @@ impl Checked<'_> {
                 field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
             },
             tolerance: tolerance(settings),
-            proxy: self.proxy()?,
+            proxy,
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
