@@ -78,7 +78,7 @@ fn arguments(spec: &'static Spec) -> impl Iterator<Item = Arg> {
     let off = off_flag(spec).map(|flag| {
         Arg::new(flag)
             .long(flag)
-            .help(format!("Opposite of {}", spec.flag().unwrap_or_default()))
+            .help(format!("Opposite of {}", spec.flags[0]))
             .help_heading(spec.section)
             .action(ArgAction::SetTrue)
             .overrides_with(spec.name)
