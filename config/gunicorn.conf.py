@@ -13,6 +13,7 @@ worker_class = "asgi"  # gunicorn's default, "sync", is not available in this ve
 timeout = 30
 graceful_timeout = 30
 boot_timeout = 0
+drain_delay = 0
 keepalive = 2
 asgi_lifespan = "auto"
 

@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) timeout: Duration,
     pub(crate) graceful_timeout: Duration,
     pub(crate) boot_timeout: Duration,
+    /// How long to serve on after TERM.
+    pub(crate) drain_delay: Duration,
     pub(crate) keepalive: Duration,
     /// How long an application may go on answering a client that left.
     pub(crate) disconnect_grace: Duration,
@@ -154,6 +156,7 @@ impl Checked<'_> {
             timeout: self.seconds("timeout", settings.timeout)?,
             graceful_timeout: self.seconds("graceful_timeout", settings.graceful_timeout)?,
             boot_timeout: self.seconds("boot_timeout", settings.boot_timeout)?,
+            drain_delay: self.seconds("drain_delay", settings.drain_delay)?,
             keepalive: self.seconds("keepalive", settings.keepalive)?,
             disconnect_grace: self.seconds(
                 "asgi_disconnect_grace_period",

@@ -96,6 +96,7 @@ impl Master<'_> {
             timeout: self.config.timeout,
             graceful_timeout: self.config.graceful_timeout,
             boot_timeout: self.config.boot_timeout,
+            drain_delay: self.config.drain_delay,
         }
     }
 

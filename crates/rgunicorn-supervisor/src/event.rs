@@ -101,6 +101,8 @@ pub(crate) enum Action {
     Exit(Cause),
     /// A worker is gone: let go of its pipe and its heartbeat.
     Forget(WorkerNumber),
+    /// Say that a stop begins only after this long.
+    LogDelay(Duration),
     /// Say how a worker ended. Its process is still known; `Forget` follows.
     LogEnd(WorkerNumber, Ending),
     /// Say that a boot failure does not stop the server, and when the next attempt is.

@@ -31,11 +31,7 @@ use crate::worker::Standing;
 use crate::worker::State;
 use crate::worker::Worker;
 
-/// What a worker is given beyond its own graceful deadline, so that the two never race.
-const MARGIN: Duration = Duration::from_secs(1);
-
-/// From QUIT or ABRT to KILL: time for a stack dump or a hook, not for requests.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+mod ending;
 
 /// A worker that served this long was healthy: its place has no history of failure any more.
 const STEADY: Duration = Duration::from_secs(5);
@@ -60,6 +56,8 @@ enum Phase {
     Starting,
     /// Was complete once: a boot failure must not take down what serves.
     Running,
+    /// As before, but a stop will begin then.
+    Leaving { at: Instant },
     /// Waiting for all workers to go.
     Stopping { cause: Cause, urgency: Urgency },
     /// Nothing left to do.
@@ -93,7 +91,7 @@ impl Pool {
             Event::Ready(number) => self.ready(number, now),
             Event::Reload(settings) => self.reload(settings, now),
             Event::ReopenLogs => self.reopen_logs(),
-            Event::Stop(urgency) => self.stop(urgency, Cause::Asked, now),
+            Event::Stop(urgency) => self.asked_to_stop(urgency, now),
             Event::Tick => self.enforce_deadlines(now),
             Event::WantsReplacement(number) => self.outdate(number),
         }
@@ -101,8 +99,12 @@ impl Pool {
         mem::take(&mut self.actions)
     }
 
-    /// Whether a stop has begun, so that reloads have no meaning any more.
-    pub(crate) fn is_stopping(&self) -> bool {
+    /// Whether a stop was asked for, so that reloads have no meaning any more.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_stopping() || matches!(self.phase, Phase::Leaving { .. })
+    }
+
+    fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping { .. } | Phase::Stopped)
     }
 
@@ -114,6 +116,7 @@ impl Pool {
         let vacancies = self.vacancies.iter().filter(|_| has_room);
         workers
             .chain(vacancies.map(|vacancy| vacancy.opens))
+            .chain(self.leaves_at())
             .min()
             .map(|deadline| deadline.saturating_duration_since(now))
     }
@@ -171,7 +174,7 @@ impl Pool {
 
     /// Makes every worker outdated; those that do not serve yet never will.
     fn reload(&mut self, settings: Option<Settings>, now: Instant) {
-        if self.is_stopping() {
+        if self.is_leaving() {
             return;
         }
         if let Some(settings) = settings {
@@ -209,29 +212,8 @@ impl Pool {
         }
     }
 
-    /// Begins a stop, or makes a patient one impatient.
-    fn stop(&mut self, urgency: Urgency, cause: Cause, now: Instant) {
-        let (cause, earlier) = match self.phase {
-            Phase::Stopped => return,
-            Phase::Stopping { cause, urgency } => (cause, Some(urgency)),
-            Phase::Starting | Phase::Running => (cause, None),
-        };
-        if earlier == Some(Urgency::Fast) || earlier == Some(urgency) {
-            return;
-        }
-        if earlier.is_none() {
-            self.actions.push(Action::CloseSockets);
-        }
-        self.phase = Phase::Stopping { cause, urgency };
-        for number in self.numbers(|_| true) {
-            match urgency {
-                Urgency::Fast => self.rush(number, Signal::SIGQUIT, now),
-                Urgency::Graceful => self.retire(number, now),
-            }
-        }
-    }
-
     fn enforce_deadlines(&mut self, now: Instant) {
+        self.leave_in_time(now);
         let is_overdue = |w: &&Worker| self.deadline(w).is_some_and(|deadline| deadline <= now);
         let overdue: Vec<Worker> = self.workers.iter().filter(is_overdue).copied().collect();
         for worker in overdue {
@@ -248,8 +230,9 @@ impl Pool {
     /// Closes the difference between the workers there are and those there should be.
     fn settle(&mut self, now: Instant) {
         match self.phase {
-            Phase::Starting | Phase::Running => {
-                if self.numbers(Worker::is_ready).len() >= self.target {
+            Phase::Starting | Phase::Running | Phase::Leaving { .. } => {
+                let complete = self.numbers(Worker::is_ready).len() >= self.target;
+                if complete && self.phase == Phase::Starting {
                     self.phase = Phase::Running;
                 }
                 self.retire_surplus(now);
@@ -333,33 +316,6 @@ impl Pool {
         self.vacancies.push(vacancy);
     }
 
-    /// Lets a worker finish its requests and go. No effect on one that is going already.
-    fn retire(&mut self, number: WorkerNumber, now: Instant) {
-        let deadline = now + self.settings.graceful_timeout + MARGIN;
-        let state = self.state_of(number);
-        if let Some(state @ (State::Booting { .. } | State::Ready { .. })) = state {
-            *state = State::Stopping { deadline };
-            self.signal(number, Signal::SIGTERM);
-        }
-    }
-
-    /// Gives a worker a signal to die by, and little time to do so.
-    fn rush(&mut self, number: WorkerNumber, signal: Signal, now: Instant) {
-        let soon = now + LAST_WORDS;
-        let deadline = match self.state_of(number) {
-            None | Some(State::Killed) => return,
-            Some(State::Stopping { deadline }) => soon.min(*deadline),
-            Some(State::Booting { .. } | State::Ready { .. }) => soon,
-        };
-        self.put(number, State::Stopping { deadline });
-        self.signal(number, signal);
-    }
-
-    fn kill(&mut self, number: WorkerNumber) {
-        self.put(number, State::Killed);
-        self.signal(number, Signal::SIGKILL);
-    }
-
     /// When patience with a worker ends, if it does.
     fn deadline(&self, worker: &Worker) -> Option<Instant> {
         let after = |start: Instant, limit: Duration| (!limit.is_zero()).then(|| start + limit);
@@ -405,6 +361,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::ending::MARGIN;
     use super::*;
 
     const GRACE: u64 = 30;
@@ -429,6 +386,7 @@ mod tests {
             timeout: Duration::from_secs(TIMEOUT),
             graceful_timeout: Duration::from_secs(GRACE),
             boot_timeout: Duration::ZERO,
+            drain_delay: Duration::ZERO,
         }
     }
 
@@ -850,6 +808,65 @@ mod tests {
         assert_eq!(actions, [Action::CloseSockets, signal(1, QUIT)]);
         assert_eq!(scene.after(1), []);
         assert_eq!(scene.after(1), [signal(1, KILL)]);
+    }
+
+    const DELAY: u64 = 20;
+
+    /// All workers are ready, and the stop is to be put off.
+    fn delaying(workers: usize) -> Scene {
+        let mut scene = Scene::running(workers);
+        scene.pool.settings.drain_delay = Duration::from_secs(DELAY);
+        scene
+    }
+
+    #[test]
+    fn a_stop_that_is_put_off_leaves_everything_as_it_was_until_it_is_time() {
+        let mut scene = delaying(2);
+        let announced = Action::LogDelay(Duration::from_secs(DELAY));
+        assert_eq!(scene.on(Event::Stop(Urgency::Graceful)), [announced]);
+        assert_eq!(scene.ends(1, SEGV), [log_end(1, SEGV), forget(1), spawn(3)]);
+        scene.ready(3);
+        for number in [2, 3] {
+            scene.on(Event::Heard(
+                WorkerNumber(number),
+                scene.now + Duration::from_secs(DELAY),
+            ));
+        }
+        assert_eq!(scene.sleeps(), Some(DELAY));
+        assert_eq!(scene.after(DELAY - 1), []);
+        let ended = [Action::CloseSockets, signal(2, TERM), signal(3, TERM)];
+        assert_eq!(scene.after(1), ended);
+        assert_eq!(scene.sleeps(), Some(GRACE + 1));
+    }
+
+    #[test]
+    fn whoever_asks_again_does_not_wait() {
+        for (urgency, sent) in [(Urgency::Graceful, TERM), (Urgency::Fast, QUIT)] {
+            let mut scene = delaying(1);
+            scene.on(Event::Stop(Urgency::Graceful));
+            let ended = [Action::CloseSockets, signal(1, sent)];
+            assert_eq!(scene.on(Event::Stop(urgency)), ended, "{urgency:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_patient_stop_of_a_server_that_serves_is_put_off() {
+        let ended = |sent| [Action::CloseSockets, signal(1, sent)];
+        assert_eq!(delaying(1).on(Event::Stop(Urgency::Fast)), ended(QUIT));
+        let mut scene = Scene::starting(Settings {
+            drain_delay: Duration::from_secs(DELAY),
+            ..settings(1)
+        });
+        assert_eq!(scene.on(Event::Stop(Urgency::Graceful)), ended(TERM));
+    }
+
+    #[test]
+    fn a_reload_has_no_meaning_while_a_stop_is_put_off() {
+        let mut scene = delaying(1);
+        scene.on(Event::Stop(Urgency::Graceful));
+        assert!(scene.pool.is_leaving());
+        assert_eq!(scene.on(Event::Reload(None)), []);
+        assert_eq!(scene.alive(), [1]);
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Master {
             _ => tracing::info!("Handling signal: {name}"),
         }
         let event = match signal {
-            Signal::SIGHUP if !self.pool.is_stopping() => {
+            Signal::SIGHUP if !self.pool.is_leaving() => {
                 tracing::info!("Hang up: Master");
                 Event::Reload(host.reload())
             }
@@ -240,6 +240,7 @@ impl Master {
                 return ControlFlow::Break(End::Stopped(cause));
             }
             Action::Forget(number) => self.children.forget(number),
+            Action::LogDelay(delay) => log_delay(delay),
             Action::LogEnd(number, ending) => log_end(self.children.pid(number), ending),
             Action::LogRetry(wait) => log_retry(wait),
             Action::LogSilence(number) => log_silence(self.children.pid(number)),
@@ -270,6 +271,11 @@ impl Master {
             }
         }
     }
+}
+
+fn log_delay(delay: Duration) {
+    let seconds = delay.as_secs();
+    tracing::info!("Serving on for {seconds} s (drain_delay) before workers are told to end.");
 }
 
 // The texts below are gunicorn's, since monitoring in the wild matches them.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub graceful_timeout: Duration,
     /// How long a worker may take from the fork until it is ready; zero never checks.
     pub boot_timeout: Duration,
+    /// How long to go on as before once asked for a graceful stop.
+    pub drain_delay: Duration,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             graceful_timeout: Duration::from_secs(30),
             // Off, as in gunicorn: how long an import may take is for the application to say.
             boot_timeout: Duration::ZERO,
+            drain_delay: Duration::ZERO,
         }
     }
 }
@@ -48,6 +51,7 @@ impl Settings {
             timeout: self.timeout.min(FOREVER),
             graceful_timeout: self.graceful_timeout.min(FOREVER),
             boot_timeout: self.boot_timeout.min(FOREVER),
+            drain_delay: self.drain_delay.min(FOREVER),
         }
     }
 }

@@ -371,6 +371,7 @@ fn settings(workers: usize) -> Settings {
         timeout: Duration::ZERO,
         graceful_timeout: Duration::from_secs(20),
         boot_timeout: Duration::ZERO,
+        drain_delay: Duration::ZERO,
     }
 }
 

@@ -34,6 +34,9 @@ settings! {
         graceful_timeout: Count { flags: &["--graceful-timeout"], meta: "INT", default: Some("30") }
         /// Seconds a worker has to load the application and get ready; 0 is no limit.
         boot_timeout: Count { flags: &["--boot-timeout"], meta: "INT", default: Some("0") }
+        /// Seconds to go on serving as before after TERM, while load balancers take notice. A second
+        /// TERM ends the wait.
+        drain_delay: Count { flags: &["--drain-delay"], meta: "INT", default: Some("0") }
         /// Seconds to wait for the next request on an idle connection; 0 closes at once.
         keepalive: Count { flags: &["--keep-alive"], meta: "INT", default: Some("2") }
         /// Whether to run the application's lifespan: auto, on or off.
