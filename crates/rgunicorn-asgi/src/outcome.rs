@@ -28,6 +28,10 @@ pub(crate) fn settle(call: &Call, task: &Bound<'_, PyAny>) -> PyResult<()> {
             responder.abort();
         }
         Ok(_) if responder.is_complete() || responder.is_disconnected() => {}
+        Ok(_) if responder.heard_farewell() => {
+            tracing::debug!("The application ended its response because the server stops.");
+            responder.abort();
+        }
         Ok(_) if responder.is_started() => {
             tracing::error!("ASGI callable returned without completing response.");
             responder.abort();

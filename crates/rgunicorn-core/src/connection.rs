@@ -253,6 +253,9 @@ impl Connection {
         if let Err(rejection) = input.feed(&mut inbound) {
             return Ok(Parsed::MalformedBody(rejection));
         }
+        if self.state.farewell.get() {
+            exchange.farewell.bid();
+        }
         if head.expects_continue() && inbound.body == BodyState::Arriving && inbound.data.is_empty()
         {
             inbound.expectation = Expectation::Waiting;
@@ -343,11 +346,6 @@ impl Connection {
         }
         self.input.borrow_mut().rest(&self.state);
         Fate::Alive
-    }
-
-    /// Whether nothing is going on that a fast stop would have to wait for.
-    pub(crate) fn is_idle(&self) -> bool {
-        matches!(self.phase.get(), Phase::AwaitingFirst | Phase::AwaitingNext)
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::Misuse;
+use crate::farewell::Farewell;
 use crate::fields::EarlyHints;
 use crate::fields::Trailers;
 use crate::file::FileRange;
@@ -26,6 +27,7 @@ use crate::outgoing::Outgoing;
 use crate::parser::Head;
 use crate::response::Presence;
 use crate::response::ResponseHead;
+use crate::response::reason;
 use crate::settings::FILE_COPY_LIMIT;
 
 /// What an exchange asks of the connection that carries it.
@@ -87,6 +89,7 @@ pub struct Exchange {
     pub(crate) writers: RefCell<Vec<Waiter>>,
     transport: RefCell<Option<Weak<dyn Transport>>>,
     began: Cell<Instant>,
+    pub(crate) farewell: Farewell,
     /// Whether the application's side wants no further request here.
     pub(crate) ends_connection: Cell<bool>,
 }
@@ -213,6 +216,7 @@ impl Exchange {
             writers: RefCell::default(),
             transport: RefCell::new(None),
             began: Cell::new(Instant::now()),
+            farewell: Farewell::default(),
             ends_connection: Cell::new(false),
         }
     }
@@ -245,6 +249,7 @@ impl Exchange {
         self.backlog.set(0);
         self.transport.replace(Some(transport));
         self.began.set(now);
+        self.farewell.reset();
         self.ends_connection.set(false);
     }
 
@@ -322,15 +327,15 @@ impl Outbound {
         head.is_some_and(|head| head.trailers() == Presence::Present)
     }
 
-    /// Replaces an answer of which nothing went out by a 500.
-    pub(crate) fn fail(&mut self) {
-        const TEXT: &[u8] = b"Internal Server Error";
+    /// Replaces an answer of which nothing went out by an error.
+    pub(crate) fn fail(&mut self, status: u16) {
+        let text = reason(status);
         self.hints.clear();
         self.trailers.clear();
         self.body.clear();
-        self.body.copy(TEXT);
-        self.accepted = TEXT.len() as u64;
-        self.head = Some(ResponseHead::plain_text(500, TEXT.len()));
+        self.body.copy(text.as_bytes());
+        self.accepted = text.len() as u64;
+        self.head = Some(ResponseHead::plain_text(status, text.len()));
         self.stage = Stage::Complete;
     }
 }

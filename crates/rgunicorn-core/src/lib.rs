@@ -27,6 +27,7 @@ pub mod fields;
 mod stream;
 mod outgoing;
 pub mod file;
+mod farewell;
 mod ready;
 mod clock;
 pub mod settings;

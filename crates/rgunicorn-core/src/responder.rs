@@ -60,6 +60,7 @@ impl Responder {
         let part = match inbound.body {
             BodyState::Arrived => Part::Last,
             BodyState::Arriving if !inbound.data.is_empty() => Part::More,
+            BodyState::Delivered if self.exchange.farewell.say() => return Received::Disconnected,
             state => {
                 if state == BodyState::Arriving && inbound.expectation == Expectation::Waiting {
                     inbound.expectation = Expectation::Due;
@@ -108,6 +109,12 @@ impl Responder {
     /// Whether the client left before its answer was complete.
     pub fn is_disconnected(&self) -> bool {
         self.exchange.liveness() == Liveness::Disconnected
+    }
+
+    /// Whether the application was told that its client left because the
+    /// server is about to: it ends for that reason, if it does.
+    pub fn heard_farewell(&self) -> bool {
+        self.exchange.farewell.was_said()
     }
 
     /// Whether the whole answer has been handed over.
@@ -260,13 +267,15 @@ impl Responder {
     }
 
     /// Ends an exchange that the application did not complete: a 500 while
-    /// nothing went out, otherwise the connection or stream is cut, so that
-    /// the client can tell. Does nothing to a complete answer.
+    /// nothing went out, or a 503 if the application was told to end;
+    /// otherwise the connection or stream is cut, so that the client can tell.
+    /// Does nothing to a complete answer.
     pub fn abort(&self) {
+        let status = if self.heard_farewell() { 503 } else { 500 };
         let mut outbound = self.exchange.outbound.borrow_mut();
         match outbound.stage {
-            Stage::Awaiting | Stage::Held => outbound.fail(),
-            Stage::Open | Stage::Trailing if outbound.head.is_some() => outbound.fail(),
+            Stage::Awaiting | Stage::Held => outbound.fail(status),
+            Stage::Open | Stage::Trailing if outbound.head.is_some() => outbound.fail(status),
             Stage::Open | Stage::Trailing => outbound.stage = Stage::Aborted,
             Stage::Complete | Stage::Encoded | Stage::Aborted => return,
         }
@@ -316,6 +325,7 @@ pub enum Received<T> {
     /// Body bytes, perhaps none, and whether they are the last.
     Body(T, Part),
     /// The client left, or the answer is complete: nothing more will come.
+    /// Also said when the server is about to end; then the answer is still taken.
     Disconnected,
     /// Nothing yet: wait for [`Responder::when_readable`].
     Pending,

@@ -59,6 +59,16 @@ impl<A: App> Server<A> {
         self.state.ready.wake_turn();
     }
 
+    /// Tells applications that their clients left, those from now on included,
+    /// once they had the request's body: endless answers end, and may still
+    /// say so. Returns how many exchanges there are; a second call does nothing.
+    pub fn bid_farewell(&self) -> usize {
+        if self.state.farewell.replace(true) {
+            return 0;
+        }
+        self.turns.borrow().bid_farewell()
+    }
+
     /// Drains without waiting for clients that ask nothing.
     pub fn stop(&self) {
         self.drain();

@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) access_log: RefCell<Option<AccessLog>>,
     pub(crate) refusal_log: RefusalLog,
     phase: Cell<Phase>,
+    /// Whether applications are told that their clients left, although they did not.
+    pub(crate) farewell: Cell<bool>,
     buffers: RefCell<Vec<Vec<u8>>>,
     exchanges: RefCell<Vec<Rc<Exchange>>>,
 }
@@ -50,6 +52,7 @@ impl State {
             access_log: RefCell::new(access_log),
             refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),
+            farewell: Cell::new(false),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
         }

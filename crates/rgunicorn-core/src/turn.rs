@@ -186,6 +186,14 @@ impl Turns {
             .retain(|_, connection| connection.sweep(now) == Fate::Alive);
     }
 
+    /// Tells every application that its client left, although it did not.
+    /// Returns how many there are.
+    pub(crate) fn bid_farewell(&self) -> usize {
+        let told = self.connections.iter();
+        told.filter(|(_, connection)| connection.bid_farewell())
+            .count()
+    }
+
     /// Closes every connection that waits for a request.
     pub(crate) fn close_idle(&mut self) {
         self.connections
@@ -195,6 +203,9 @@ impl Turns {
     /// Closes every connection, whatever it is doing.
     pub(crate) fn close_all(&mut self) {
         self.acceptors.clear();
+        for (_, connection) in &self.connections {
+            connection.break_off();
+        }
         self.connections.clear();
     }
 

@@ -30,7 +30,8 @@ settings! {
         worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
         timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30") }
-        /// Seconds a worker has to finish its requests once it was told to leave.
+        /// Seconds a worker has to finish its requests once it was told to leave. After half of them
+        /// applications are told that their clients left, so that endless answers end.
         graceful_timeout: Count { flags: &["--graceful-timeout"], meta: "INT", default: Some("30") }
         /// Seconds a worker has to load the application and get ready; 0 is no limit.
         boot_timeout: Count { flags: &["--boot-timeout"], meta: "INT", default: Some("0") }

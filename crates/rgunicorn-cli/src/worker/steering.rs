@@ -13,7 +13,6 @@ use rgunicorn_asgi::app::AsgiApp;
 use rgunicorn_core::server::Server;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
-use tokio::time::sleep;
 use tokio::time::sleep_until;
 
 use super::life::Life;
@@ -85,8 +84,7 @@ pub(super) fn drain(life: &Bound<'_, Life>) -> PyResult<()> {
     if !begin_stop(life, graceful) {
         return Ok(());
     }
-    let reserve = RESERVE.min(graceful / 4);
-    end_after(life, graceful.saturating_sub(reserve), reserve / 2);
+    end_by_stages(life, Stages::graceful(graceful));
     if let Some(server) = life.borrow().server() {
         server.drain();
     }
@@ -99,7 +97,7 @@ fn stop(life: &Bound<'_, Life>) -> PyResult<()> {
     if let Some(server) = life.borrow().server() {
         server.stop();
     }
-    end_after(life, Duration::ZERO, FAST / 4);
+    end_by_stages(life, Stages::FAST);
     Ok(())
 }
 
@@ -116,22 +114,60 @@ fn begin_stop(life: &Bound<'_, Life>, within: Duration) -> bool {
     }
 }
 
-/// Cancels the tasks after `cancel`, and closes what they left open after
-/// another `abort`.
-fn end_after(life: &Bound<'_, Life>, cancel: Duration, abort: Duration) {
-    let cancel = tokio::time::Instant::now() + cancel;
+/// When what does not end by itself is made to, counted from the begin of a stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stages {
+    /// Applications are told that their clients left, and may still answer.
+    farewell: Duration,
+    /// Tasks are cancelled.
+    cancel: Duration,
+    /// Connections are closed.
+    abort: Duration,
+}
+
+impl Stages {
+    const FAST: Self = Self {
+        farewell: Duration::ZERO,
+        cancel: FAST.checked_div(4).expect("four is not zero"),
+        abort: FAST.checked_div(2).expect("two is not zero"),
+    };
+
+    /// Half of the time for answers that end by themselves; then those are made to end that end
+    /// only with their client, and have nearly as long for it.
+    fn graceful(within: Duration) -> Self {
+        let reserve = RESERVE.min(within / 4);
+        Self {
+            farewell: within / 2,
+            cancel: within - reserve,
+            abort: within - reserve / 2,
+        }
+    }
+}
+
+/// Ends what does not end by itself, more firmly from stage to stage.
+fn end_by_stages(life: &Bound<'_, Life>, stages: Stages) {
+    let begin = tokio::time::Instant::now();
     let Some(server) = life.borrow().server() else {
-        return give_up_starting_at(life, cancel);
+        return give_up_starting_at(life, begin + stages.cancel);
     };
     life.borrow().runtime().spawn_local(async move {
-        sleep_until(cancel).await;
+        sleep_until(begin + stages.farewell).await;
+        bid_farewell(&server);
+        sleep_until(begin + stages.cancel).await;
         Python::attach(|py| report(cancel_tasks(py, &server)));
-        sleep(abort).await;
+        sleep_until(begin + stages.abort).await;
         if server.connections() > 0 {
             tracing::warn!("Forcing close of {} connections", server.connections());
         }
         server.abort();
     });
+}
+
+fn bid_farewell(server: &Server<AsgiApp>) {
+    let count = server.bid_farewell();
+    if count > 0 {
+        tracing::info!("Telling {count} unfinished request(s) to end (http.disconnect)");
+    }
 }
 
 /// Told to end before it served: its startup may take as long as requests may.
@@ -214,3 +250,27 @@ pub(super) fn dump_stacks_when_aborted(py: Python<'_>, error_log: &Path) -> PyRe
 }
 
 const STANDARD_ERROR: i32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stages_of_a_stop_come_in_order_and_leave_time_for_the_lifespan() {
+        let seconds = |farewell, cancel, abort| Stages {
+            farewell: Duration::from_secs_f64(farewell),
+            cancel: Duration::from_secs_f64(cancel),
+            abort: Duration::from_secs_f64(abort),
+        };
+        let rows = [
+            (30, seconds(15.0, 29.0, 29.5)),
+            (4, seconds(2.0, 3.0, 3.5)),
+            (1, seconds(0.5, 0.75, 0.875)),
+            (0, seconds(0.0, 0.0, 0.0)),
+        ];
+        for (within, stages) in rows {
+            assert_eq!(Stages::graceful(Duration::from_secs(within)), stages);
+        }
+        assert_eq!(Stages::FAST, seconds(0.0, 0.25, 0.5));
+    }
+}

@@ -168,11 +168,7 @@ impl Connection {
         match ending {
             Ending::Close => self.close(),
             Ending::Linger => self.linger(),
-            Ending::Reset => {
-                // Fails only where the client has reset the connection itself.
-                let _ = self.stream.borrow().reset_on_close();
-                self.close();
-            }
+            Ending::Reset => self.reset(),
         }
     }
 
@@ -184,6 +180,43 @@ impl Connection {
         self.phase.set(Phase::Lingering);
         self.since.set(self.state.clock.now());
         self.readiness.mark();
+    }
+
+    /// Closes such that nobody can take what came before for all.
+    pub(super) fn reset(&self) {
+        // Fails only where the client has reset the connection itself.
+        let _ = self.stream.borrow().reset_on_close();
+        self.close();
+    }
+
+    /// Has the application told that its client left, although it did not.
+    /// Reports whether there is one to tell.
+    pub(crate) fn bid_farewell(&self) -> bool {
+        let exchange = self.exchange.borrow().clone();
+        let Some(exchange) = exchange else {
+            return false;
+        };
+        exchange.farewell.bid();
+        exchange.wake_readers();
+        true
+    }
+
+    /// Whether nothing is going on that a fast stop would have to wait for.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.phase.get(), Phase::AwaitingFirst | Phase::AwaitingNext)
+    }
+
+    /// About to be dropped in the middle: makes that a reset where a mere end
+    /// would pass for the end of a body.
+    pub(crate) fn break_off(&self) {
+        let begun = self
+            .exchange
+            .borrow()
+            .as_ref()
+            .is_some_and(|exchange| exchange.outbound.borrow().written.is_some());
+        if begun && self.framing.get() == BodyFraming::UntilClose {
+            self.reset();
+        }
     }
 
     pub(super) fn close(&self) {
