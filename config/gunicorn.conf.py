@@ -10,6 +10,8 @@ backlog = 2048
 # Worker processes
 workers = 1
 worker_class = "asgi"  # gunicorn's default, "sync", is not available in this version
+worker_connections = 1000
+limit_concurrency = 0
 timeout = 30
 graceful_timeout = 30
 boot_timeout = 0
@@ -21,6 +23,10 @@ asgi_lifespan = "auto"
 asgi_disconnect_grace_period = 3
 
 # Security
+header_timeout = 30
+body_timeout = 60
+body_min_rate = 500
+write_timeout = 60
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190

@@ -1,5 +1,7 @@
 """Nothing that a client sent, or did, is forgotten: no lost turn, no lost request, no connection that outlives its client."""
 
+import os
+import signal
 import socket
 import struct
 
@@ -78,6 +80,21 @@ def test_a_request_that_came_while_the_application_blocked_the_worker_is_answere
             patient.get("/")
             assert patient.read_response().status == 200
             assert blocker.read_response().status == 200
+
+
+def test_a_request_that_was_read_before_the_application_blocked_the_worker_is_answered(server):
+    """Its turn is postponed, with nothing of it left in the socket, and the keep-alive deadline passes meanwhile."""
+    with server("receiving:blocks", "--keep-alive", "1", "--timeout", "0") as s:
+        clients = [s.connect() for _ in range(24)]
+        for client in clients:
+            client.get("/")
+            assert client.read_response().status == 200
+        (worker,) = s.worker_pids()
+        os.kill(worker, signal.SIGSTOP)  # so that it finds all of these at once
+        for number, client in enumerate(clients):
+            client.get("/block" if number == 0 else "/")
+        os.kill(worker, signal.SIGCONT)
+        assert [client.read_response().status for client in clients] == [200] * 24
 
 
 def test_a_final_answer_before_the_100_ends_the_connection(server):

@@ -126,4 +126,8 @@ impl App for AsgiApp {
             }
         });
     }
+
+    fn running(&self) -> usize {
+        Python::attach(|py| self.tasks.bind(py).len())
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::proxy::ProxySettings;
+use rgunicorn_core::settings::Settings as HttpSettings;
 
 use crate::failure::Failure;
 use crate::layers;
@@ -40,13 +42,10 @@ pub(crate) struct Config {
     pub(crate) boot_timeout: Duration,
     /// How long to serve on after TERM.
     pub(crate) drain_delay: Duration,
-    pub(crate) keepalive: Duration,
     /// How long an application may go on answering a client that left.
     pub(crate) disconnect_grace: Duration,
-    pub(crate) limits: Limits,
-    pub(crate) tolerance: Tolerance,
-    /// What proxies in front are believed.
-    pub(crate) proxy: ProxySettings,
+    /// What a worker's HTTP side is told.
+    pub(crate) http: HttpSettings,
     pub(crate) lifespan: Lifespan,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
@@ -157,18 +156,11 @@ impl Checked<'_> {
             graceful_timeout: self.seconds("graceful_timeout", settings.graceful_timeout)?,
             boot_timeout: self.seconds("boot_timeout", settings.boot_timeout)?,
             drain_delay: self.seconds("drain_delay", settings.drain_delay)?,
-            keepalive: self.seconds("keepalive", settings.keepalive)?,
             disconnect_grace: self.seconds(
                 "asgi_disconnect_grace_period",
                 settings.asgi_disconnect_grace_period,
             )?,
-            limits: Limits {
-                request_line: clamped(settings.limit_request_line, LONGEST_REQUEST_LINE),
-                fields: clamped(settings.limit_request_fields, MOST_FIELDS),
-                field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
-            },
-            tolerance: tolerance(settings),
-            proxy,
+            http: self.http(proxy)?,
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
@@ -179,6 +171,27 @@ impl Checked<'_> {
             error_log: file(&settings.errorlog),
             log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
             warnings: self.warnings,
+        })
+    }
+
+    fn http(&self, proxy: ProxySettings) -> Result<HttpSettings, Failure> {
+        let settings = &self.settings;
+        Ok(HttpSettings {
+            limits: Limits {
+                request_line: clamped(settings.limit_request_line, LONGEST_REQUEST_LINE),
+                fields: clamped(settings.limit_request_fields, MOST_FIELDS),
+                field_size: clamped(settings.limit_request_field_size, LONGEST_FIELD),
+            },
+            tolerance: tolerance(settings),
+            proxy,
+            keep_alive: self.seconds("keepalive", settings.keepalive)?,
+            head_timeout: self.patience("header_timeout", settings.header_timeout)?,
+            body_timeout: self.patience("body_timeout", settings.body_timeout)?,
+            body_min_rate: self.count("body_min_rate", settings.body_min_rate, 0..=LONGEST)?,
+            write_timeout: self.patience("write_timeout", settings.write_timeout)?,
+            most_connections: self.most("worker_connections", settings.worker_connections)?,
+            most_calls: self.most("limit_concurrency", settings.limit_concurrency)?,
+            ..HttpSettings::default()
         })
     }
 
@@ -244,6 +257,21 @@ impl Checked<'_> {
     fn seconds(&self, setting: &str, value: u64) -> Result<Duration, Failure> {
         let seconds: u32 = self.count(setting, value, 0..=LONGEST)?;
         Ok(Duration::from_secs(seconds.into()))
+    }
+
+    /// Seconds, of which 0 are for ever.
+    fn patience(&self, setting: &str, value: u64) -> Result<Option<Duration>, Failure> {
+        let limit = self.seconds(setting, value)?;
+        Ok((!limit.is_zero()).then_some(limit))
+    }
+
+    /// A number of things, of which 0 is any number.
+    fn most(&self, setting: &str, value: u64) -> Result<Option<NonZeroUsize>, Failure> {
+        Ok(NonZeroUsize::new(self.count(
+            setting,
+            value,
+            0..=LONGEST,
+        )?))
     }
 
     fn count<T: TryFrom<u64>>(

@@ -14,4 +14,8 @@ pub trait App: 'static {
     /// connection or stream is reset, so that a truncated body never looks
     /// complete.
     fn call(&self, request: Request<'_>, responder: Responder);
+
+    /// How many calls have begun and not returned, those included whose answer
+    /// is complete. Asked for before each call, where their number is limited.
+    fn running(&self) -> usize;
 }

@@ -43,6 +43,7 @@ mod deadlines;
 mod proxied;
 mod write;
 
+use deadlines::Waits;
 use proxied::Preamble;
 use proxied::Proxied;
 
@@ -64,6 +65,7 @@ pub(crate) struct Connection {
     persistence: Cell<Persistence>,
     turn: Cell<Turn>,
     proxied: Proxied,
+    waits: Waits,
 }
 
 /// What a connection waits for.
@@ -138,6 +140,7 @@ impl Connection {
             framing: Cell::default(),
             persistence: Cell::default(),
             turn: Cell::new(Turn::Waiting),
+            waits: Waits::default(),
         })
     }
 
@@ -198,6 +201,7 @@ impl Connection {
         let exchange = self.state.take_exchange();
         match self.parse(&exchange) {
             Ok(Parsed::Nothing) => self.state.give_exchange(exchange),
+            Ok(Parsed::Request) if self.is_too_much_for(app) => self.refuse(exchange),
             Ok(Parsed::Request) => {
                 self.phase.set(Phase::Exchanging);
                 *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
@@ -252,6 +256,9 @@ impl Connection {
         let mut inbound = exchange.inbound.borrow_mut();
         if let Err(rejection) = input.feed(&mut inbound) {
             return Ok(Parsed::MalformedBody(rejection));
+        }
+        if inbound.body == BodyState::Arriving {
+            self.waits.begin_body(input.received);
         }
         if self.state.farewell.get() {
             exchange.farewell.bid();

@@ -269,6 +269,12 @@ impl Exchange {
         }
     }
 
+    /// Whether the application waits for more of the request's body.
+    pub(crate) fn awaits_body(&self) -> bool {
+        let waits = |waiter: &Waiter| waiter.interest.strong_count() > 0;
+        self.inbound.borrow().body == BodyState::Arriving && self.readers.borrow().iter().any(waits)
+    }
+
     pub(crate) fn wake_readers(&self) {
         wake(&self.readers);
     }

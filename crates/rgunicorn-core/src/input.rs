@@ -30,6 +30,8 @@ pub(crate) struct Input {
     scan: Scan,
     pub(crate) body: BodyDecoder,
     pub(crate) end: End,
+    /// Bytes read from the socket so far.
+    pub(crate) received: u64,
 }
 
 /// Whether the client can still send.
@@ -96,8 +98,13 @@ impl Input {
                 Poll::Pending => return Filled::All,
                 Poll::Ready(Ok(0)) => self.end = End::Reached,
                 Poll::Ready(Err(_)) => self.end = End::Broken,
-                Poll::Ready(Ok(count)) if count >= budget => return Filled::Some,
-                Poll::Ready(Ok(count)) => budget -= count,
+                Poll::Ready(Ok(count)) => {
+                    self.received += count as u64;
+                    if count >= budget {
+                        return Filled::Some;
+                    }
+                    budget -= count;
+                }
             }
         }
         Filled::All

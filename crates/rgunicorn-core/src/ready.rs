@@ -131,6 +131,11 @@ impl Readiness {
         self.waker.wake_by_ref();
     }
 
+    /// Whether a turn was asked for that has not begun.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.entry.listed.load(Ordering::Acquire)
+    }
+
     /// Says that the connection's turn has begun: what comes now counts anew.
     pub(crate) fn begin(&self) {
         self.entry.listed.store(false, Ordering::Release);

@@ -1,5 +1,6 @@
 //! What an operator may change about serving HTTP, with the reason for each default.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::parser::Limits;
@@ -18,8 +19,26 @@ pub struct Settings {
     /// after every response. gunicorn's `keepalive`.
     pub keep_alive: Duration,
     /// How long a client may take over one request's head, and over the first
-    /// byte of a new connection. Slow heads are how a slowloris holds workers.
-    pub head_timeout: Duration,
+    /// byte of a new connection; `None` waits for ever. Slow heads are how a
+    /// slowloris holds workers.
+    pub head_timeout: Option<Duration>,
+    /// How long the application may wait in vain for the next byte of a
+    /// request's body; `None` waits for ever. Also the time over which
+    /// [`Self::body_min_rate`] is averaged. Only an application that waits for
+    /// the body is held up by its client, so nothing else is counted.
+    pub body_timeout: Option<Duration>,
+    /// Bytes a second that a body of announced length must come at, on
+    /// average; 0 asks for none. A body in chunks may be a live stream, whose
+    /// client has no more to send than it sends.
+    pub body_min_rate: u32,
+    /// How long bytes of an answer may wait without one of them being taken;
+    /// `None` waits for ever.
+    pub write_timeout: Option<Duration>,
+    /// Clients connected at once; beyond that new ones are left in the backlog.
+    pub most_connections: Option<NonZeroUsize>,
+    /// Calls of the application that run at once; beyond that requests are
+    /// answered with 503.
+    pub most_calls: Option<NonZeroUsize>,
     /// How long, after a drain began, a silent connection is still answered
     /// when it asks again. Closing at once would lose a request that is
     /// already on its way.
@@ -38,7 +57,12 @@ impl Default for Settings {
             limits: Limits::default(),
             tolerance: Tolerance::default(),
             keep_alive: Duration::from_secs(2),
-            head_timeout: Duration::from_secs(30),
+            head_timeout: Some(Duration::from_secs(30)),
+            body_timeout: Some(Duration::from_secs(60)),
+            body_min_rate: 500,
+            write_timeout: Some(Duration::from_secs(60)),
+            most_connections: None,
+            most_calls: None,
             drain_idle: Duration::from_secs(2),
             linger: Duration::from_secs(2),
             proxy: ProxySettings::default(),
@@ -93,3 +117,10 @@ pub(crate) const ACCEPT_BUDGET: usize = 16;
 /// How often deadlines are looked at. A timer for each request would cost more
 /// than the precision is worth.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A connection idle for less than this does not make room for another: its
+/// client may be about to ask again.
+pub(crate) const LEAST_IDLE: Duration = Duration::from_secs(1);
+
+/// How often one and the same warning about too much load is logged, at most.
+pub(crate) const WARNING_INTERVAL: Duration = Duration::from_secs(60);

@@ -13,6 +13,7 @@ use crate::ready::ReadyList;
 use crate::refusal_log::RefusalLog;
 use crate::settings::READ_SIZE;
 use crate::settings::Settings;
+use crate::settings::WARNING_INTERVAL;
 
 /// Used buffers and exchanges kept for the next connection that needs one.
 const SPARES: usize = 128;
@@ -27,6 +28,8 @@ pub(crate) struct State {
     phase: Cell<Phase>,
     /// Whether applications are told that their clients left, although they did not.
     pub(crate) farewell: Cell<bool>,
+    pub(crate) crowded: Warning,
+    pub(crate) overloaded: Warning,
     buffers: RefCell<Vec<Vec<u8>>>,
     exchanges: RefCell<Vec<Rc<Exchange>>>,
 }
@@ -43,6 +46,24 @@ pub(crate) enum Phase {
     },
 }
 
+/// A warning that is not repeated for every client it is about.
+#[derive(Debug, Default)]
+pub(crate) struct Warning {
+    last: Cell<Option<Instant>>,
+}
+
+impl Warning {
+    /// Whether to log it now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let recent = |last| now.duration_since(last) < WARNING_INTERVAL;
+        let due = !self.last.get().is_some_and(recent);
+        if due {
+            self.last.set(Some(now));
+        }
+        due
+    }
+}
+
 impl State {
     pub(crate) fn new(settings: Settings, access_log: Option<AccessLog>) -> Self {
         Self {
@@ -53,6 +74,8 @@ impl State {
             refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),
             farewell: Cell::new(false),
+            crowded: Warning::default(),
+            overloaded: Warning::default(),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
         }

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 use std::time::Instant;
 
 use slab::Slab;
@@ -38,6 +39,24 @@ pub(crate) struct Turns {
     connections: Slab<Rc<Connection>>,
     batch: Vec<Token>,
     sweep: Sweep,
+    crowd: Crowd,
+}
+
+/// Whether new clients are kept waiting by the limit on connections.
+enum Crowd {
+    /// There is room for all who come.
+    None,
+    /// The backlog is not looked at. Each of these was idle at the last sweep
+    /// and could make room; the longest idle is last.
+    Waiting(Vec<Token>),
+}
+
+/// Where a new client may go.
+enum Room {
+    Free,
+    /// In the place of an idle one.
+    InsteadOf(Token),
+    None,
 }
 
 /// When deadlines are looked at next. Never, where nobody is connected: an
@@ -55,6 +74,7 @@ impl Turns {
             connections: Slab::new(),
             batch: Vec::new(),
             sweep: Sweep::Off,
+            crowd: Crowd::None,
         }
     }
 
@@ -71,8 +91,11 @@ impl Turns {
         if let Some(log) = &mut *self.state.access_log.borrow_mut() {
             log.flush();
         }
-        let drained = self.state.phase() != Phase::Serving && self.connections.is_empty();
-        if drained {
+        if self.could_admit() {
+            context.waker().wake_by_ref();
+        }
+        let served = self.connections.is_empty() && self.acceptors.is_empty();
+        if self.state.phase() != Phase::Serving && served {
             self.state.refusal_log.finish();
             Poll::Ready(())
         } else {
@@ -120,22 +143,96 @@ impl Turns {
 
     /// Takes new clients; all of them, for the last time, when draining.
     fn accept(&mut self, context: &mut Context<'_>) {
-        let now = self.state.clock.now();
-        let serving = self.state.phase() == Phase::Serving;
-        let mut acceptors = std::mem::take(&mut self.acceptors);
-        for acceptor in &mut acceptors {
-            let mut budget = if serving { ACCEPT_BUDGET } else { usize::MAX };
-            while let Poll::Ready((stream, peer)) = acceptor.poll_accept(context, now) {
-                self.connect(stream, peer);
-                budget -= 1;
-                if budget == 0 {
-                    context.waker().wake_by_ref();
-                    break;
-                }
-            }
+        if self.acceptors.is_empty() {
+            return;
         }
-        if serving {
+        let serving = self.state.phase() == Phase::Serving;
+        let budget = if serving { ACCEPT_BUDGET } else { usize::MAX };
+        let mut acceptors = std::mem::take(&mut self.acceptors);
+        let mut left = false;
+        for acceptor in &mut acceptors {
+            left |= self.accept_from(acceptor, budget, context) == Remaining::Some;
+        }
+        if left && serving && self.state.crowded.is_due(self.state.clock.now()) {
+            tracing::warn!(
+                "All {} connections of this worker are taken (worker_connections): new clients wait.",
+                self.connections.len()
+            );
+        }
+        match &self.crowd {
+            Crowd::None if left => self.crowd = Crowd::Waiting(Vec::new()),
+            Crowd::Waiting(_) if !left => self.crowd = Crowd::None,
+            Crowd::None | Crowd::Waiting(_) => {}
+        }
+        if serving || left {
             self.acceptors = acceptors;
+        }
+    }
+
+    /// Reports whether clients may wait for whom there is no room.
+    fn accept_from(
+        &mut self,
+        acceptor: &mut Acceptor,
+        budget: usize,
+        context: &mut Context<'_>,
+    ) -> Remaining {
+        let now = self.state.clock.now();
+        for _ in 0..budget {
+            let room = self.room(now);
+            if matches!(room, Room::None) {
+                return Remaining::Some;
+            }
+            let Poll::Ready((stream, peer)) = acceptor.poll_accept(context, now) else {
+                return Remaining::None;
+            };
+            if let Room::InsteadOf(idle) = room {
+                self.connections.remove(idle);
+            }
+            self.connect(stream, peer);
+        }
+        context.waker().wake_by_ref();
+        Remaining::None
+    }
+
+    fn room(&mut self, now: Instant) -> Room {
+        if self.has_free_place(now) {
+            return Room::Free;
+        }
+        let Crowd::Waiting(idle) = &mut self.crowd else {
+            return Room::None;
+        };
+        while let Some(&token) = idle.last() {
+            let connection = self.connections.get(token);
+            if connection.is_some_and(|connection| connection.idle_since(now).is_some()) {
+                return Room::InsteadOf(token);
+            }
+            idle.pop();
+        }
+        Room::None
+    }
+
+    /// Whether the limit on connections allows for one more. It does not hold
+    /// for who still waits some time after a drain began: to be left there
+    /// may mean to be reset.
+    fn has_free_place(&self, now: Instant) -> bool {
+        let settings = &self.state.settings;
+        let full = settings
+            .most_connections
+            .is_some_and(|most| self.connections.len() >= most.get());
+        match self.state.phase() {
+            Phase::Draining { since } => !full || now.duration_since(since) >= settings.drain_idle,
+            Phase::Serving => !full,
+        }
+    }
+
+    /// Whether somebody who waits for room would now find some.
+    fn could_admit(&self) -> bool {
+        match &self.crowd {
+            Crowd::None => false,
+            Crowd::Waiting(idle) => {
+                !self.acceptors.is_empty()
+                    && (!idle.is_empty() || self.has_free_place(self.state.clock.now()))
+            }
         }
     }
 
@@ -153,9 +250,12 @@ impl Turns {
 
     fn poll_sweep(&mut self, context: &mut Context<'_>) {
         let now = self.state.clock.now();
-        match &self.sweep {
-            Sweep::At(when, _) if now < *when => return,
-            Sweep::At(..) => self.sweep_connections(now),
+        match self.sweep {
+            Sweep::At(when, _) if now < when => return,
+            Sweep::At(when, _) => {
+                self.forgive(now.duration_since(when), now);
+                self.sweep_connections(now);
+            }
             Sweep::Off => {}
         }
         let resting = self
@@ -180,10 +280,28 @@ impl Turns {
         self.sweep = Sweep::At(when, sleep);
     }
 
+    /// A sweep that comes much too late shows that the process stood still:
+    /// what clients did meanwhile is not known yet.
+    fn forgive(&self, late: Duration, now: Instant) {
+        if late >= SWEEP_INTERVAL {
+            for (_, connection) in &self.connections {
+                connection.forgive(late, now);
+            }
+        }
+    }
+
     fn sweep_connections(&mut self, now: Instant) {
         self.state.refusal_log.catch_up(now);
         self.connections
             .retain(|_, connection| connection.sweep(now) == Fate::Alive);
+        if let Crowd::Waiting(idle) = &mut self.crowd {
+            let candidates = self.connections.iter();
+            let mut found: Vec<_> = candidates
+                .filter_map(|(token, connection)| Some((connection.idle_since(now)?, token)))
+                .collect();
+            found.sort_unstable_by(|left, right| right.cmp(left));
+            *idle = found.into_iter().map(|(_, token)| token).collect();
+        }
     }
 
     /// Tells every application that its client left, although it did not.

@@ -30,6 +30,10 @@ impl App for Unreachable {
     fn call(&self, _: Request<'_>, _: Responder) {
         unreachable!("no request is complete");
     }
+
+    fn running(&self) -> usize {
+        0
+    }
 }
 
 /// All that the server says to a client that sends these bytes and nothing more.
@@ -43,7 +47,7 @@ fn answer_to(bytes: &[u8]) -> String {
         let listener = Listener::bind(&bind, 16).unwrap();
         let port = listener.port().unwrap();
         let settings = Settings {
-            head_timeout: Duration::from_millis(10),
+            head_timeout: Some(Duration::from_millis(10)),
             drain_idle: Duration::ZERO,
             proxy: ProxySettings {
                 protocol: Some(Versions::Both),

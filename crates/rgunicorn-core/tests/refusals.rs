@@ -33,6 +33,10 @@ impl App for Uncalled {
     fn call(&self, _: Request<'_>, _: Responder) {
         unreachable!("no request is complete");
     }
+
+    fn running(&self) -> usize {
+        0
+    }
 }
 
 /// What is logged, kept for the test.
@@ -57,7 +61,7 @@ async fn halt(start: &[u8]) -> (String, String) {
     let listener = Listener::bind(&"127.0.0.1:0".parse::<Bind>().unwrap(), 16).unwrap();
     let port = listener.port().unwrap();
     let settings = Settings {
-        head_timeout: Duration::from_millis(1),
+        head_timeout: Some(Duration::from_millis(1)),
         ..Settings::default()
     };
     let server = Server::new(Uncalled, vec![listener], settings, Some(log)).unwrap();

@@ -35,6 +35,10 @@ impl<F: Fn(&Request<'_>, Responder) + 'static> App for Script<F> {
     fn call(&self, request: Request<'_>, responder: Responder) {
         (self.0)(&request, responder);
     }
+
+    fn running(&self) -> usize {
+        0
+    }
 }
 
 /// Runs `client` against a server whose application is `script`, then drains the server.

@@ -28,6 +28,12 @@ settings! {
         workers: Count { flags: &["-w", "--workers"], meta: "INT", default: Some("1") }
         /// How workers call the application. This version has `asgi`.
         worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
+        /// Most clients connected to one worker at once; 0 is no limit. Beyond it new clients
+        /// wait in the backlog, and may take the place of an idle one.
+        worker_connections: Count { flags: &["--worker-connections"], meta: "INT", default: Some("1000") }
+        /// Most calls of the application that run at once in one worker; 0 is no limit. Beyond it
+        /// requests are answered with 503.
+        limit_concurrency: Count { flags: &["--limit-concurrency"], meta: "INT", default: Some("0") }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
         timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30") }
         /// Seconds a worker has to finish its requests once it was told to leave. After half of them
@@ -46,6 +52,15 @@ settings! {
         asgi_disconnect_grace_period: Count { flags: &["--asgi-disconnect-grace-period"], meta: "INT", default: Some("3") }
     }
     "Security" {
+        /// Seconds a client may take over a request's head, and before it; 0 is no limit.
+        header_timeout: Count { flags: &["--header-timeout"], meta: "INT", default: Some("30") }
+        /// Seconds an application may wait for the next byte of a request's body; 0 is no limit.
+        body_timeout: Count { flags: &["--body-timeout"], meta: "INT", default: Some("60") }
+        /// Bytes a second at which a body with a content-length must come, on average over
+        /// body_timeout; 0 asks for none.
+        body_min_rate: Count { flags: &["--body-min-rate"], meta: "INT", default: Some("500") }
+        /// Seconds an answer may wait for its client to take the next byte; 0 is no limit.
+        write_timeout: Count { flags: &["--write-timeout"], meta: "INT", default: Some("60") }
         /// Longest request line in bytes, at most 8190, which is also what 0 means.
         limit_request_line: Count { flags: &["--limit-request-line"], meta: "INT", default: Some("4094") }
         /// Most header fields in one request, at most 32768, which is also what 0 means.
@@ -204,7 +219,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "websocket_max_message_size",
     "when_ready",
     "worker_abort",
-    "worker_connections",
     "worker_exit",
     "worker_int",
     "worker_tmp_dir",

@@ -18,7 +18,6 @@ use rgunicorn_asgi::lifespan::Mode;
 use rgunicorn_asgi::settings::Settings as AsgiSettings;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
-use rgunicorn_core::settings::Settings as HttpSettings;
 use rgunicorn_eventloop::awaitable::resolve;
 use rgunicorn_supervisor::Seat;
 use tokio::runtime::LocalRuntime;
@@ -155,18 +154,11 @@ impl Life {
         )?;
         let access_log = logging::open_access_log(&self.config)
             .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
-        let settings = HttpSettings {
-            limits: self.config.limits,
-            tolerance: self.config.tolerance,
-            keep_alive: self.config.keepalive,
-            proxy: self.config.proxy.clone(),
-            ..HttpSettings::default()
-        };
         let _context = self.runtime.enter();
         Ok(Server::new(
             app,
             self.listeners.take(),
-            settings,
+            self.config.http.clone(),
             access_log,
         )?)
     }

@@ -7,6 +7,7 @@ use super::Connection;
 use super::Ending;
 use super::Phase;
 use crate::access_log::AccessRecord;
+use crate::app::App;
 use crate::encode;
 use crate::encode::BodyFraming;
 use crate::encode::HeadFacts;
@@ -94,8 +95,7 @@ impl Connection {
 
     /// The request body turned out to be malformed.
     pub(super) fn reject_body(&self, exchange: Rc<Exchange>, rejection: Rejection) {
-        let untouched =
-            exchange.outbound.borrow().written.is_none() && self.output.borrow().is_empty();
+        let untouched = self.is_untouched(&exchange);
         if !untouched {
             self.log(&exchange);
         }
@@ -107,6 +107,26 @@ impl Connection {
             self.report(&rejection, None);
             self.end_connection(Ending::Reset);
         }
+    }
+
+    /// Whether the client has nothing of the answer yet.
+    pub(super) fn is_untouched(&self, exchange: &Exchange) -> bool {
+        exchange.outbound.borrow().written.is_none() && self.output.borrow().is_empty()
+    }
+
+    /// Whether as many calls run as may.
+    pub(super) fn is_too_much_for<A: App>(&self, app: &A) -> bool {
+        let most = self.state.settings.most_calls;
+        most.is_some_and(|most| app.running() >= most.get())
+    }
+
+    /// Answers in place of an application that has enough to do.
+    pub(super) fn refuse(&self, exchange: Rc<Exchange>) {
+        if self.state.overloaded.is_due(self.state.clock.now()) {
+            tracing::warn!("Exceeded concurrency limit.");
+        }
+        self.answer_with(503, "Service Unavailable", Some(&exchange.head.borrow()));
+        self.state.give_exchange(exchange);
     }
 
     /// The head did not arrive in time.
@@ -132,8 +152,11 @@ impl Connection {
     }
 
     /// The server's own answer, in place of the application's.
-    fn answer(&self, status: u16, text: &str, request: Option<&Head>) {
-        let body = format!("{text}\n");
+    pub(super) fn answer(&self, status: u16, text: &str, request: Option<&Head>) {
+        self.answer_with(status, &format!("{text}\n"), request);
+    }
+
+    fn answer_with(&self, status: u16, body: &str, request: Option<&Head>) {
         let head = ResponseHead::plain_text(status, body.len());
         let facts = HeadFacts {
             version: Version::Http11,

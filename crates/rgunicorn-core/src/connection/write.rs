@@ -25,11 +25,7 @@ impl Connection {
     pub(crate) fn write(&self) {
         let exchange = self.exchange.borrow().clone();
         let stage = exchange.as_ref().map(|exchange| self.encode(exchange));
-        let mut context = Context::from_waker(self.readiness.waker());
-        let drained = self
-            .stream
-            .borrow_mut()
-            .poll_drain(&mut context, &mut self.output.borrow_mut());
+        let drained = self.drain_output();
         match (drained, exchange, stage) {
             (Poll::Ready(Err(error)), Some(exchange), _)
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
@@ -46,6 +42,16 @@ impl Connection {
             (Poll::Ready(Ok(())), None, _) => self.end_if_ending(),
             (Poll::Pending, None, _) => {}
         }
+    }
+
+    fn drain_output(&self) -> Poll<io::Result<()>> {
+        let mut context = Context::from_waker(self.readiness.waker());
+        let output = &mut *self.output.borrow_mut();
+        let before = output.len();
+        let drained = self.stream.borrow_mut().poll_drain(&mut context, output);
+        let sent = before.saturating_sub(output.len()) as u64;
+        self.waits.sent.set(self.waits.sent.get() + sent);
+        drained
     }
 
     fn report_backlog(&self, exchange: &Rc<Exchange>) {
