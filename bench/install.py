@@ -5,6 +5,7 @@ Each step does nothing when its result is already there and up to date.
 
 import hashlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from bench.servers import RAW_HYPER, REFERENCE, REPOSITORY, VENV
 
 REQUIREMENTS = REPOSITORY / "bench/requirements.txt"
+BUILD = "--profile=release"
 SOURCES = ["crates", "python", "Cargo.toml", "Cargo.lock", "pyproject.toml"]
 
 
@@ -42,6 +44,17 @@ def ensure_tools() -> None:
         sys.exit("bench: wrk is missing; install it (`sudo apt-get install wrk`) and run this again")
 
 
+def allow_descriptors(needed: int) -> None:
+    """Raises this process's limit of open files, which the servers and wrk inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(hard, needed)))
+    except (OSError, ValueError):
+        sys.exit(f"bench: {needed} open files are needed, and {hard} are allowed: `ulimit -n {needed}` as root")
+
+
 def install_peers() -> None:
     """Makes the environment that all servers share, so that all run the same FastAPI."""
     if not (VENV / "bin/python").exists():
@@ -67,7 +80,7 @@ def install_rgunicorn() -> None:
         return
     say("building and installing rgunicorn (release)")
     pip("uninstall", "--yes", REFERENCE)
-    pip("install", "--config-settings=build-args=--profile=release", str(REPOSITORY))
+    pip("install", f"--config-settings=build-args={BUILD}", str(REPOSITORY))
     if not (VENV / "bin/rgunicorn").exists():
         sys.exit("bench: the package was installed, but it has no `rgunicorn` script")
     set_stamp(REFERENCE, wanted)
@@ -80,7 +93,7 @@ def sources() -> list[Path]:
 
 
 def digest_of(paths: list[Path]) -> str:
-    digest = hashlib.sha256(os.environ.get("RUSTFLAGS", "").encode())
+    digest = hashlib.sha256(f"{BUILD}\0{os.environ.get('RUSTFLAGS', '')}".encode())
     for path in paths:
         digest.update(f"\0{path}\0".encode())
         if path.is_file():

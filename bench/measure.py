@@ -31,6 +31,9 @@ class Load:
     server_core: int
     client_core: int
 
+    def connections_for(self, scenario: Scenario) -> int:
+        return scenario.connections or self.connections
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -50,12 +53,15 @@ class Sample:
     scenario: str
     server: str
     round: int
+    connections: int
     requests: int
     seconds: float
+    mean_us: int
     p50_us: int
     p99_us: int
     errors: dict[str, int]
     cpu_us_per_request: float
+    system_us_per_request: float
     core_used: float
     foreign_load: float
     client_foreign_load: float
@@ -64,6 +70,19 @@ class Sample:
     @property
     def requests_per_second(self) -> float:
         return self.requests / self.seconds
+
+    @property
+    def served_connections(self) -> float:
+        """How many connections were waiting for an answer that came, on average: Little's law.
+
+        All of them, as each asks again at once. When it is fewer, the others had no answer in the whole round, and
+        are missing in p50 and p99.
+        """
+        return self.requests_per_second * self.mean_us / 1e6
+
+    @property
+    def user_us_per_request(self) -> float:
+        return self.cpu_us_per_request - self.system_us_per_request
 
     @property
     def error_count(self) -> int:
@@ -85,9 +104,10 @@ class Idle:
 
 @dataclass(frozen=True)
 class Clocks:
-    """Processor seconds so far: of the server, of wrk, and of all that ran on their cores."""
+    """Processor seconds so far: of the server (and in the kernel), of wrk, and of all that ran on their cores."""
 
     server: float
+    server_system: float
     wrk: float
     server_core: float
     client_core: float
@@ -98,6 +118,7 @@ class Clocks:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         return cls(
             server=cpu_seconds(running),
+            server_system=system_seconds(running),
             wrk=children.ru_utime + children.ru_stime,
             server_core=core_seconds(load.server_core),
             client_core=core_seconds(load.client_core),
@@ -115,16 +136,21 @@ def measure(running: Running, server: str, scenario: Scenario, round_number: int
         raise running.failure("ended under load")
     if not result["requests"]:
         raise running.failure(f"answered nothing under load: {result['errors']}")
+    if not result["errors"]["status"] and result["bytes"] < result["requests"] * len(scenario.answer):
+        raise running.failure(f"sent {result['bytes'] / result['requests']:.0f} bytes per answer under load")
     return Sample(
         scenario=scenario.name,
         server=server,
         round=round_number,
+        connections=load.connections_for(scenario),
         requests=result["requests"],
         seconds=seconds,
+        mean_us=result["mean_us"],
         p50_us=result["p50_us"],
         p99_us=result["p99_us"],
         errors=result["errors"],
         cpu_us_per_request=cpu * 1e6 / result["requests"],
+        system_us_per_request=(after.server_system - before.server_system) * 1e6 / result["requests"],
         core_used=cpu / seconds,
         foreign_load=max(0.0, after.server_core - before.server_core - cpu) / seconds,
         client_foreign_load=max(0.0, after.client_core - before.client_core - (after.wrk - before.wrk)) / seconds,
@@ -154,8 +180,9 @@ def measure_idle(running: Running, server: str, scenario: Scenario, load: Load) 
 
 
 def wrk(running: Running, scenario: Scenario, load: Load, seconds: int) -> dict[str, Any]:
-    command = ["taskset", "-c", str(load.client_core), "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s"]
-    command += ["--latency", "-s", str(SCRIPT), f"http://127.0.0.1:{running.port}{scenario.path}"]
+    command = ["taskset", "-c", str(load.client_core), "wrk", "-t1", f"-d{seconds}s"]
+    command += [f"-c{load.connections_for(scenario)}", "--latency", "-s", str(SCRIPT)]
+    command += [f"http://127.0.0.1:{running.port}{scenario.path}"]
     command += ["--", scenario.method, *([str(len(scenario.body))] if scenario.body else [])]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     _text, found, outcome = done.stdout.partition("RESULT ")
@@ -169,6 +196,10 @@ def cpu_seconds(running: Running) -> float:
     return sum(process_ticks(pid) for pid in running.pids()) / TICKS
 
 
+def system_seconds(running: Running) -> float:
+    return sum(user_and_system_ticks(pid)[1] for pid in running.pids()) / TICKS
+
+
 def core_seconds(core: int) -> float:
     """Time a core ran processes or was taken by the hypervisor; interrupts are left out, as they serve us too."""
     for line in Path("/proc/stat").read_text().splitlines():
@@ -180,8 +211,12 @@ def core_seconds(core: int) -> float:
 
 
 def process_ticks(pid: int) -> int:
+    return sum(user_and_system_ticks(pid))
+
+
+def user_and_system_ticks(pid: int) -> tuple[int, int]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    return int(fields[11]), int(fields[12])
 
 
 def busiest(running: Running) -> int:

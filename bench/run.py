@@ -1,7 +1,7 @@
-"""The benchmark's command line and its loop: for each scenario, each round, each server in turn.
+"""The benchmark's loops, and what the command runs when.
 
-Read next: servers.py (what is measured), measure.py (how), report.py (what
-is said about it).
+Read next: options.py (the command line), servers.py (what is measured), measure.py (how), report.py (what is said
+about it).
 """
 
 import argparse
@@ -9,39 +9,83 @@ import fcntl
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import report
-from bench.install import prepare, rgunicorn_can_be_built, say
+from bench.environment import describe_environment, load_average
+from bench.install import allow_descriptors, prepare, rgunicorn_can_be_built, say
 from bench.measure import WARM_UP, Load, measure, measure_idle
-from bench.report import Results
+from bench.noise import disturbances, notes
+from bench.options import parse_arguments
+from bench.report import markdown
+from bench.report_idle import idle_blocks
+from bench.report_rounds import rounds_blocks
+from bench.results import Results, save
 from bench.scenarios import SCENARIOS
 from bench.servers import REFERENCE, SERVERS, ServerFailed, serving
 
 OVERHEAD = 1.5
+# A program's own files, and connections that are being closed.
+SPARE_DESCRIPTORS = 500
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One kind of run: it becomes one report, with `name` in the names of its files.
+
+    `servers` and `scenarios` are the ones measured when the command line does not choose.
+    """
+
+    name: str
+    run: Callable[[Results], None]
+    blocks: Callable[[Results], list[str]]
+    servers: list[str]
+    scenarios: list[str]
+    seconds: int = 4
 
 
 def main() -> int:
+    average = load_average()
     arguments = parse_arguments()
-    servers = arguments.servers or default_servers()
+    modes = [mode for mode in MODES if mode.name == arguments.mode]
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     with only_one_benchmark():
-        prepare(servers)
-        load = Load(arguments.connections, arguments.seconds, arguments.server_core, arguments.client_core)
-        results = Results(report.describe_environment(load), load, arguments.rounds, servers, arguments.only)
-        try:
-            run_idle(results) if arguments.idle else run_rounds(results)
-        except KeyboardInterrupt:
-            print(report.markdown(results))
-            say("interrupted; nothing saved")
-            return 130
-    print("\n" + report.markdown(results))
+        prepare(sorted({server for mode in modes for server in servers_of(mode, arguments)}))
+        allow_descriptors(max(most_connections(mode, arguments) for mode in modes) + SPARE_DESCRIPTORS)
+        for sentence in disturbances(average, []):
+            say(sentence)
+        return max(run_mode(mode, arguments, average) for mode in modes)
+
+
+def run_mode(mode: Mode, arguments: argparse.Namespace, average: str) -> int:
+    cores = (arguments.server_core, arguments.client_core)
+    load = Load(arguments.connections, arguments.seconds or mode.seconds, *cores)
+    environment = describe_environment(load, average)
+    servers, scenarios = servers_of(mode, arguments), arguments.only or mode.scenarios
+    results = Results(environment, load, arguments.rounds, servers, scenarios)
+    try:
+        mode.run(results)
+    except KeyboardInterrupt:
+        print(markdown(results, mode.blocks(results)))
+        say("interrupted; nothing of this saved")
+        raise
+    report = markdown(results, mode.blocks(results))
+    print("\n" + report)
     if not arguments.no_save:
-        say(f"saved {report.save(results, save_name(arguments))}")
+        say(f"saved {save(results, f'{arguments.save} {mode.name}', report)}")
     return 1 if any(pair.startswith(REFERENCE) for pair in results.failures) else 0
+
+
+def servers_of(mode: Mode, arguments: argparse.Namespace) -> list[str]:
+    if arguments.servers:
+        return list(arguments.servers)
+    if rgunicorn_can_be_built():
+        return mode.servers
+    say(f"no pyproject.toml, so {REFERENCE} cannot be built and is left out; the peers are measured without ratios")
+    return [name for name in mode.servers if name != REFERENCE]
 
 
 def run_rounds(results: Results) -> None:
@@ -59,7 +103,9 @@ def run_one(results: Results, scenario_name: str, server_name: str, round_number
     if results.why_missing(scenario_name, server_name):
         return
     scenario, server, load = SCENARIOS[scenario_name], SERVERS[server_name], results.load
-    label = f"{scenario_name:<13} {round_number}/{results.rounds}  {server_name:<10}"
+    if scenario.connections:
+        server = server.with_room()
+    label = f"{scenario_name:<16} {round_number}/{results.rounds}  {server_name:<10}"
     try:
         with serving(server, scenario, load.server_core) as running:
             sample = measure(running, server_name, scenario, round_number, load)
@@ -68,7 +114,7 @@ def run_one(results: Results, scenario_name: str, server_name: str, round_number
         print(f"{label} FAILED: {failure}", flush=True)
         return
     results.samples.append(sample)
-    trouble = "; ".join(report.notes([sample]))
+    trouble = "; ".join(notes([sample]))
     print(
         f"{label} {sample.requests_per_second:>9,.0f}/s  p50 {sample.p50_us / 1000:7.2f} ms"
         f"  p99 {sample.p99_us / 1000:7.2f} ms  {trouble}",
@@ -87,55 +133,15 @@ def run_idle(results: Results) -> None:
             results.fail("idle", name, str(failure))
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/bench",
-        description="Measures rgunicorn and its peers, one core each, in turn. See bench/README.md.",
-    )
-    option = parser.add_argument
-    option("--rounds", type=positive, default=5, help="how often each server is measured (5)")
-    option("--seconds", type=positive, default=None, help="length of a round (4), or of the watch with --idle (5)")
-    option("--connections", type=positive, default=64, help="kept open by wrk (64)")
-    scenarios, servers = ", ".join(SCENARIOS), ", ".join(SERVERS)
-    option("--only", type=names_in(SCENARIOS), default=list(SCENARIOS), metavar="SCENARIO,...", help=scenarios)
-    option("--servers", type=names_in(SERVERS), metavar="NAME,...", help=servers)
-    option("--idle", action="store_true", help="count wake-ups of idle servers instead")
-    option("--server-core", type=int, default=0, help="core of the server (0)")
-    option("--client-core", type=int, default=1, help="core of wrk (1)")
-    saving = parser.add_mutually_exclusive_group()
-    saving.add_argument("--save", default="", metavar="NAME", help="a word for the name of the files of the result")
-    saving.add_argument("--no-save", action="store_true", help="print only")
-    arguments = parser.parse_args()
-    arguments.seconds = arguments.seconds or (5 if arguments.idle else 4)
-    return arguments
+MODES = [
+    Mode("", run_rounds, rounds_blocks, list(SERVERS), list(SCENARIOS)),
+    Mode("idle", run_idle, idle_blocks, list(SERVERS), ["hello"], seconds=5),
+]
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def names_in(known: Mapping[str, object]) -> Callable[[str], list[str]]:
-    def names(text: str) -> list[str]:
-        wanted = text.split(",")
-        if unknown := [name for name in wanted if name not in known]:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-        return wanted
-
-    return names
-
-
-def default_servers() -> list[str]:
-    if rgunicorn_can_be_built():
-        return list(SERVERS)
-    say(f"no pyproject.toml, so {REFERENCE} cannot be built and is left out; the peers are measured without ratios")
-    return [name for name in SERVERS if name != REFERENCE]
-
-
-def save_name(arguments: argparse.Namespace) -> str:
-    return f"{arguments.save} idle" if arguments.idle else arguments.save
+def most_connections(mode: Mode, arguments: argparse.Namespace) -> int:
+    scenarios = [SCENARIOS[name].connections for name in arguments.only or mode.scenarios]
+    return int(max(arguments.connections, *scenarios))
 
 
 @contextmanager

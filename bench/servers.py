@@ -5,6 +5,7 @@ the faster event loop and parser where it offers them as an option.
 """
 
 import contextlib
+import functools
 import http.client
 import os
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.scenarios import Scenario
@@ -26,17 +27,37 @@ REFERENCE = "rgunicorn"
 START_DEADLINE = 30.0
 ANSWER_DEADLINE = 10.0
 STOP_DEADLINE = 5.0
+HOME = tempfile.gettempdir()
 
-NO_PYTHON = {name: "no Python in it" for name in ["yield", "sleep10ms", "fastapi_json", "fastapi_def"]}
+PYTHON_ONLY = ["yield", "sleep10ms", "file50k", "fastapi_json", "fastapi_json1000", "fastapi_def"]
+NO_PYTHON = {name: "no Python in it" for name in PYTHON_ONLY}
 
 
 @dataclass(frozen=True)
 class Server:
-    """How to start one server on a port. `cannot` maps scenarios it does not serve to the reason."""
+    """How to start one server on a port.
+
+    `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
+    and keep idle ones for as long as it can, up to two minutes. `patience` multiplies how long it may take to answer.
+    """
 
     name: str
     command: Callable[[str, int], list[str]]
     cannot: dict[str, str] = field(default_factory=dict)
+    room: dict[str, str] = field(default_factory=dict)
+    patience: int = 1
+
+    def with_room(self) -> "Server":
+        known = help_text(self.command("", 0)[0]) if self.room else ""
+        # A version that lacks an option has no such limit, or is found out when it closes connections.
+        options = [word for flag, value in self.room.items() if flag in known for word in [flag, value]]
+        return replace(self, command=lambda app, port: [*self.command(app, port), *options])
+
+
+@functools.cache
+def help_text(program: str) -> str:
+    done = subprocess.run([program, "--help"], check=False, capture_output=True, text=True, env=environment(HOME))
+    return done.stdout
 
 
 def script(name: str, options: str) -> Callable[[str, int], list[str]]:
@@ -48,10 +69,16 @@ def script(name: str, options: str) -> Callable[[str, int], list[str]]:
     return command
 
 
+GUNICORN_ROOM = {"--keep-alive": "120", "--worker-connections": "20000"}
+
 SERVERS = {
     server.name: server
     for server in [
-        Server("rgunicorn", script("rgunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}")),
+        Server(
+            "rgunicorn",
+            script("rgunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            room=GUNICORN_ROOM,
+        ),
         Server(
             "granian",
             script(
@@ -59,6 +86,8 @@ SERVERS = {
                 "--interface asgi --http 1 --no-ws --workers 1 --no-access-log --log-level warning"
                 " --host 127.0.0.1 --port {port} {app}",
             ),
+            # It counts connections as requests, and waits for the next head at most a minute.
+            room={"--backpressure": "20000", "--http1-header-read-timeout": "60000"},
         ),
         Server(
             "uvicorn",
@@ -67,9 +96,18 @@ SERVERS = {
                 "--loop uvloop --http httptools --no-access-log --log-level warning"
                 " --host 127.0.0.1 --port {port} {app}",
             ),
+            room={"--timeout-keep-alive": "120"},
         ),
-        Server("gunicorn", script("gunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}")),
-        Server("hypercorn", script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}")),
+        Server(
+            "gunicorn",
+            script("gunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            room=GUNICORN_ROOM,
+        ),
+        Server(
+            "hypercorn",
+            script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            room={"--keep-alive": "120"},
+        ),
         Server("fastpysgi", script("fastpysgi", "--host 127.0.0.1 --port {port} {app}")),
         Server("raw-hyper", lambda _app, port: [str(RAW_HYPER), str(port)], NO_PYTHON),
     ]
@@ -87,6 +125,7 @@ class Running:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    patience: int = 1
 
     def pids(self) -> list[int]:
         """The processes of the server, found by the session that it leads."""
@@ -114,17 +153,18 @@ def serving(server: Server, scenario: Scenario, core: int) -> Iterator[Running]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        running = Running(process, port, log)
+        running = Running(process, port, log, server.patience)
         try:
             await_start(running)
             check_answer(running, scenario)
             yield running
         finally:
-            stop(process)
+            stop(process, STOP_DEADLINE * server.patience)
 
 
 def await_start(running: Running) -> None:
-    deadline = time.monotonic() + START_DEADLINE
+    patience = START_DEADLINE * running.patience
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if running.process.poll() is not None:
             raise running.failure(f"ended with status {running.process.returncode} at the start")
@@ -133,12 +173,12 @@ def await_start(running: Running) -> None:
             return
         except OSError:
             time.sleep(0.02)
-    raise running.failure(f"did not listen within {START_DEADLINE:.0f} s")
+    raise running.failure(f"did not listen within {patience:.0f} s")
 
 
 def check_answer(running: Running, scenario: Scenario) -> None:
     """Asks twice over one connection: a right answer that breaks keep-alive is a wrong one."""
-    client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=ANSWER_DEADLINE)
+    client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=ANSWER_DEADLINE * running.patience)
     try:
         for _ in range(2):
             client.request(scenario.method, scenario.path, scenario.body or None)
@@ -152,13 +192,13 @@ def check_answer(running: Running, scenario: Scenario) -> None:
         client.close()
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], patience: float) -> None:
     """Asks the leader to end, then kills what is left of its session, even when interrupted meanwhile."""
     try:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_DEADLINE)
+            process.wait(patience)
     finally:
         for pid in session_members(process.pid):
             with contextlib.suppress(ProcessLookupError):

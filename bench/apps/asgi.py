@@ -23,6 +23,8 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     path = scope["path"]
     if path == "/stream":
         return await stream(send)
+    if path == "/upload":
+        return await send_back(receive, send)
     if path == "/10k":
         body = TEN_KIB
     elif path == "/echo":
@@ -45,6 +47,16 @@ async def stream(send: Send) -> None:
     for _ in range(CHUNKS):
         await send({"type": "http.response.body", "body": TEN_KIB, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def send_back(receive: Receive, send: Send) -> None:
+    """Sends each part on before it asks for the next one."""
+    await send({"type": "http.response.start", "status": 200, "headers": [PLAIN_TEXT]})
+    more_body = True
+    while more_body:
+        part = await receive()
+        more_body = part.get("more_body", False)
+        await send({"type": "http.response.body", "body": part.get("body", b""), "more_body": more_body})
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -3,7 +3,6 @@
 //! Serves the bodies of `bench/apps/asgi.py`, so that the same `wrk` command
 //! and the same body check apply. Called as `raw-hyper PORT`.
 
-use std::convert::Infallible;
 use std::env;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -27,8 +26,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
-/// A body of known length, or the chunks of `/stream`.
-type Body = http_body_util::Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+/// A body of known length, or the chunks of `/stream` and `/upload`.
+type Body = http_body_util::Either<Full<Bytes>, UnsyncBoxBody<Bytes, hyper::Error>>;
 
 static TEN_KIB: [u8; 10 * 1024] = [b'x'; 10 * 1024];
 const CHUNKS: usize = 10;
@@ -75,6 +74,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Err
         "/10k" => whole(Bytes::from_static(&TEN_KIB)),
         "/echo" => whole(request.into_body().collect().await?.to_bytes()),
         "/stream" => chunks(),
+        "/upload" => Body::Right(request.into_body().boxed_unsync()),
         _ => return Ok(not_found()),
     };
     let mut response = Response::new(body);
