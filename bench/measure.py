@@ -24,12 +24,13 @@ SETTLE = 1.0
 
 @dataclass(frozen=True)
 class Load:
-    """How a round is driven."""
+    """How a round is driven. `idle_counts` is for --idle-connections."""
 
     connections: int
     seconds: int
     server_core: int
     client_core: int
+    idle_counts: tuple[int, ...] = ()
 
     def connections_for(self, scenario: Scenario) -> int:
         return scenario.connections or self.connections

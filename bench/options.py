@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from bench.scenarios import SCENARIOS
 from bench.servers import SERVERS
 
+IDLE_COUNTS = [1_000, 10_000]
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -19,14 +21,33 @@ def parse_arguments() -> argparse.Namespace:
     scenarios, servers = ", ".join(SCENARIOS), ", ".join(SERVERS)
     option("--only", type=names_in(SCENARIOS), metavar="SCENARIO,...", help=scenarios)
     option("--servers", type=names_in(SERVERS), metavar="NAME,...", help=servers)
-    option("--idle", dest="mode", action="store_const", const="idle", default="", help="wake-ups of idle servers")
+    add_modes(parser.add_mutually_exclusive_group().add_argument)
     option("--server-core", type=int, default=0, help="core of the server (0)")
     option("--client-core", type=int, default=1, help="core of wrk (1)")
     saving = parser.add_mutually_exclusive_group()
     saving.add_argument("--save", default="", metavar="NAME", help="a word for the name of the files of the result")
     saving.add_argument("--no-save", action="store_true", help="print only")
     arguments = parser.parse_args()
+    if arguments.idle_connections:
+        arguments.mode = "idle-connections"
+    arguments.idle_counts = arguments.idle_connections or IDLE_COUNTS
     return arguments
+
+
+def add_modes(option: Callable[..., object]) -> None:
+    option("--idle", dest="mode", action="store_const", const="idle", default="", help="wake-ups of idle servers")
+    option(
+        "--idle-connections",
+        type=counts,
+        nargs="?",
+        const=IDLE_COUNTS,
+        metavar="N,...",
+        help="what connections that nobody uses cost the busy ones (1000,10000)",
+    )
+
+
+def counts(text: str) -> list[int]:
+    return [positive(part) for part in text.split(",")]
 
 
 def positive(text: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
+from bench.idle_connections import IdleStep
 from bench.measure import Idle, Load, Sample
 from bench.servers import REFERENCE, REPOSITORY, SERVERS
 
@@ -32,6 +33,7 @@ class Results:
     samples: list[Sample] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     idle: list[Idle] = field(default_factory=list)
+    idle_steps: list[IdleStep] = field(default_factory=list)
 
     def of(self, scenario: str, server: str) -> list[Sample]:
         return [sample for sample in self.samples if (sample.scenario, sample.server) == (scenario, server)]
@@ -41,8 +43,11 @@ class Results:
         reference = {sample.round: sample for sample in self.of(scenario, REFERENCE)}
         return [(reference[it.round], it) for it in self.of(scenario, server) if it.round in reference]
 
+    def idle_steps_of(self, server: str, count: int) -> list[IdleStep]:
+        return [step for step in self.idle_steps if (step.server, step.count) == (server, count)]
+
     def all_samples(self) -> list[Sample]:
-        return self.samples
+        return [*self.samples, *(step.sample for step in self.idle_steps)]
 
     def fail(self, scenario: str, server: str, reason: str) -> None:
         self.failures[f"{server} {scenario}"] = reason

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.environment import describe_environment, load_average
+from bench.idle_connections import measure_idle_connections
 from bench.install import allow_descriptors, prepare, rgunicorn_can_be_built, say
 from bench.measure import WARM_UP, Load, measure, measure_idle
 from bench.noise import disturbances, notes
 from bench.options import parse_arguments
 from bench.report import markdown
-from bench.report_idle import idle_blocks
+from bench.report_idle import idle_blocks, idle_connections_blocks
 from bench.report_rounds import rounds_blocks
 from bench.results import Results, save
 from bench.scenarios import SCENARIOS
@@ -62,7 +63,7 @@ def main() -> int:
 
 def run_mode(mode: Mode, arguments: argparse.Namespace, average: str) -> int:
     cores = (arguments.server_core, arguments.client_core)
-    load = Load(arguments.connections, arguments.seconds or mode.seconds, *cores)
+    load = Load(arguments.connections, arguments.seconds or mode.seconds, *cores, tuple(arguments.idle_counts))
     environment = describe_environment(load, average)
     servers, scenarios = servers_of(mode, arguments), arguments.only or mode.scenarios
     results = Results(environment, load, arguments.rounds, servers, scenarios)
@@ -133,15 +134,48 @@ def run_idle(results: Results) -> None:
             results.fail("idle", name, str(failure))
 
 
+def run_idle_connections(results: Results) -> None:
+    """Each server in turn, in each round, as with scenarios; its steps are neighbours in time."""
+    for round_number in range(1, results.rounds + 1):
+        for name in results.servers:
+            if f"{name} idle" not in results.failures:
+                run_idle_steps(results, name, round_number)
+
+
+def run_idle_steps(results: Results, name: str, round_number: int) -> None:
+    scenario, load = SCENARIOS["hello"], results.load
+    label = f"idle connections {round_number}/{results.rounds}  {name:<10}"
+    try:
+        with serving(SERVERS[name].with_room(), scenario, load.server_core) as running:
+            for step in measure_idle_connections(running, name, scenario, round_number, load):
+                results.idle_steps.append(step)
+                print(
+                    f"{label} {step.count:>6,} idle {step.sample.requests_per_second:>9,.0f}/s"
+                    f"  {step.bytes_per_connection:>8,.0f} bytes each  {'; '.join(notes([step.sample]))}",
+                    flush=True,
+                )
+    except ServerFailed as failure:
+        results.fail("idle", name, str(failure))
+        print(f"{label} FAILED: {failure}", flush=True)
+
+
 MODES = [
     Mode("", run_rounds, rounds_blocks, list(SERVERS), list(SCENARIOS)),
     Mode("idle", run_idle, idle_blocks, list(SERVERS), ["hello"], seconds=5),
+    Mode(
+        "idle-connections",
+        run_idle_connections,
+        idle_connections_blocks,
+        [REFERENCE, "granian", "uvicorn"],
+        ["hello"],
+    ),
 ]
 
 
 def most_connections(mode: Mode, arguments: argparse.Namespace) -> int:
+    idle = max(arguments.idle_counts) if mode.name == "idle-connections" else 0
     scenarios = [SCENARIOS[name].connections for name in arguments.only or mode.scenarios]
-    return int(max(arguments.connections, *scenarios))
+    return int(idle + max(arguments.connections, *scenarios))
 
 
 @contextmanager
