@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from bench.scenarios import SCENARIOS
-from bench.servers import SERVERS
+from bench.servers import REFERENCE, SERVERS
 
 IDLE_COUNTS = [1_000, 10_000]
 
@@ -35,6 +35,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def add_modes(option: Callable[..., object]) -> None:
+    option("--all", action="store_true", help="everything: the scenarios, then all that the next three measure")
     option("--idle", dest="mode", action="store_const", const="idle", default="", help="wake-ups of idle servers")
     option(
         "--idle-connections",
@@ -43,6 +44,13 @@ def add_modes(option: Callable[..., object]) -> None:
         const=IDLE_COUNTS,
         metavar="N,...",
         help="what connections that nobody uses cost the busy ones (1000,10000)",
+    )
+    option(
+        "--profile",
+        dest="mode",
+        action="store_const",
+        const="profile",
+        help=f"what a request costs, by part of {REFERENCE}",
     )
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from bench.idle_connections import IdleStep
 from bench.measure import Idle, Load, Sample
+from bench.profile import Profile
 from bench.servers import REFERENCE, REPOSITORY, SERVERS
 
 Item = TypeVar("Item")
@@ -34,6 +35,7 @@ class Results:
     failures: dict[str, str] = field(default_factory=dict)
     idle: list[Idle] = field(default_factory=list)
     idle_steps: list[IdleStep] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
 
     def of(self, scenario: str, server: str) -> list[Sample]:
         return [sample for sample in self.samples if (sample.scenario, sample.server) == (scenario, server)]

@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import callgrind
 from bench.environment import describe_environment, load_average
 from bench.idle_connections import measure_idle_connections
 from bench.install import allow_descriptors, prepare, rgunicorn_can_be_built, say
 from bench.measure import WARM_UP, Load, measure, measure_idle
 from bench.noise import disturbances, notes
 from bench.options import parse_arguments
+from bench.profile import profile
 from bench.report import markdown
 from bench.report_idle import idle_blocks, idle_connections_blocks
+from bench.report_profile import profile_blocks
 from bench.report_rounds import rounds_blocks
 from bench.results import Results, save
 from bench.scenarios import SCENARIOS
@@ -50,7 +53,7 @@ class Mode:
 def main() -> int:
     average = load_average()
     arguments = parse_arguments()
-    modes = [mode for mode in MODES if mode.name == arguments.mode]
+    modes = [mode for mode in MODES if arguments.all or mode.name == arguments.mode]
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     with only_one_benchmark():
@@ -159,6 +162,22 @@ def run_idle_steps(results: Results, name: str, round_number: int) -> None:
         print(f"{label} FAILED: {failure}", flush=True)
 
 
+def run_profile(results: Results) -> None:
+    """Processor time of the chosen servers, instructions of rgunicorn."""
+    run_rounds(results)
+    if REFERENCE not in results.servers:
+        return
+    if not callgrind.available():
+        say("valgrind is missing, so no instructions are counted; install it (`sudo apt-get install valgrind`)")
+        return
+    for name in results.scenarios:
+        say(f"counting the instructions of {name}")
+        try:
+            results.profiles.append(profile(SERVERS[REFERENCE], SCENARIOS[name], results.load))
+        except ServerFailed as failure:
+            results.fail(f"callgrind {name}", REFERENCE, str(failure))
+
+
 MODES = [
     Mode("", run_rounds, rounds_blocks, list(SERVERS), list(SCENARIOS)),
     Mode("idle", run_idle, idle_blocks, list(SERVERS), ["hello"], seconds=5),
@@ -169,6 +188,7 @@ MODES = [
         [REFERENCE, "granian", "uvicorn"],
         ["hello"],
     ),
+    Mode("profile", run_profile, profile_blocks, [REFERENCE], ["hello", "fastapi_json"]),
 ]
 
 
