@@ -3,8 +3,6 @@
 //! `asgiref/docs/specs/extensions` is the specification: Early Hints, Response
 //! Trailers, Path Send, Zero Copy Send, and Debug Info.
 
-use std::os::fd::BorrowedFd;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use pyo3::exceptions::PyOSError;
@@ -18,6 +16,7 @@ use rgunicorn_core::fields::Trailers;
 use rgunicorn_core::file::FileRange;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
+use rgunicorn_eventloop::descriptor::with_descriptor;
 
 use crate::error::refused;
 use crate::message::Kind;
@@ -107,26 +106,11 @@ pub(crate) fn zero_copy_send(responder: &Responder, event: &Bound<'_, PyAny>) ->
     let offset = bytes_count(event, intern!(py, "offset"))?;
     let count = bytes_count(event, intern!(py, "count"))?;
     let part = more(event, intern!(py, "more_body"))?;
-    let descriptor = file.call_method0(intern!(py, "fileno"))?.extract()?;
-    let range = range_of(descriptor, offset, count).map_err(|error| cannot_send(&error, &file))?;
+    let range = with_descriptor(&file, |descriptor| FileRange::of(descriptor, offset, count))?;
+    let range = range.map_err(|error| cannot_send(&error, &file))?;
     responder
         .body(Chunk::File(range), part)
         .map_err(|error| refused(error, Kind::ZeroCopySend.name()))
-}
-
-#[expect(unsafe_code, reason = "Python names a descriptor by its bare number")]
-fn range_of(
-    descriptor: RawFd,
-    offset: Option<u64>,
-    count: Option<u64>,
-) -> std::io::Result<FileRange> {
-    if descriptor < 0 {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    }
-    // SAFETY: the file object that gave the number is alive for the length of
-    // this call, which duplicates the descriptor and keeps no borrow of it.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    FileRange::of(borrowed, offset, count)
 }
 
 /// `http.response.debug`: what a template was rendered from, and the like.

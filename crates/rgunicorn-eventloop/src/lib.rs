@@ -13,6 +13,7 @@ pub mod awaitable;
 pub mod census;
 pub mod loop_base;
 pub mod confined;
+pub mod descriptor;
 mod alarm;
 mod watch;
 mod schedule;
