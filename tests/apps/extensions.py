@@ -1,5 +1,6 @@
 """Applications that use ASGI's extensions to HTTP."""
 
+import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -196,6 +197,19 @@ async def cut_while_sent(scope, receive, send):
         await send({"type": "http.response.pathsend", "path": str(path)})
     except OSError:
         note("told")
+
+
+@http_only
+async def broken_off_and_cut(scope, receive, send):
+    """Fails while much of a file waits for the client, which then becomes shorter."""
+    path = FILES / "cut.bin"
+    path.touch()
+    os.truncate(path, 1 << 30)
+    await send(start())
+    with open(path, "rb") as stream:
+        send({"type": "http.response.zerocopysend", "file": stream, "more_body": True})
+    asyncio.get_running_loop().call_soon(os.truncate, path, 0)
+    raise RuntimeError("in the middle")
 
 
 @http_only

@@ -249,6 +249,13 @@ def test_a133_a_file_that_shrinks_while_it_is_sent_breaks_the_answer_off(server)
         s.wait_for_line("A file became shorter while it was sent")
 
 
+def test_a132_a_file_that_shrinks_after_its_answer_broke_off_does_not_make_it_look_complete(server):
+    with server("extensions:broken_off_and_cut") as s, s.connect() as client:
+        s.expect_errors()
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        assert not client.read_response().complete
+
+
 def test_a132_stretches_of_an_open_file_are_mixed_with_body_parts(server):
     with server("extensions:zero_copy") as s, s.connect() as client:
         for _ in range(2):

@@ -112,3 +112,13 @@ def test_an_answer_that_is_complete_reaches_a_client_that_shut_its_side_down(ser
         client.socket.shutdown(socket.SHUT_WR)
         size = int(dict(head.headers)[b"content-length"])
         assert len(client.read_until_eof()) == size
+
+
+def test_an_answer_that_ends_with_its_connection_is_reset_when_its_client_stops_sending(server):
+    """To a client that still reads, a mere end would mean that it has all of the answer."""
+    with server("deadlines:download") as s, s.connect() as client:
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        client.read_head()
+        client.socket.shutdown(socket.SHUT_WR)
+        client.read_until_eof()
+        assert client.was_reset

@@ -76,6 +76,7 @@ impl Connection {
         if exchange.outbound.borrow().written.is_some() {
             self.log(exchange);
         }
+        self.break_off(); // it may have shut down its own side only, and still read
         self.end_exchange(Rc::clone(exchange), Liveness::Disconnected);
         self.close();
     }
@@ -210,6 +211,14 @@ impl Connection {
         // Fails only where the client has reset the connection itself.
         let _ = self.stream.borrow().reset_on_close();
         self.close();
+    }
+
+    /// Closes although something may be left to write.
+    pub(super) fn give_up(&self) {
+        match self.phase.get() {
+            Phase::Ending(Ending::Reset) => self.reset(),
+            _ => self.close(),
+        }
     }
 
     /// Has the application told that its client left, although it did not.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::Connection;
-use super::Ending;
 use super::Fate;
 use super::Phase;
 use crate::exchange::Exchange;
@@ -142,8 +141,7 @@ impl Connection {
         if self.allowance(now).is_some_and(|allowed| waited >= allowed) && !self.was_overlooked() {
             match self.phase.get() {
                 Phase::AwaitingHead => self.time_out(),
-                Phase::Ending(Ending::Reset) => self.reset(),
-                _ => self.close(),
+                _ => self.give_up(),
             }
         }
         if self.phase.get() == Phase::Closed {

@@ -35,7 +35,7 @@ impl Connection {
                 self.cut(exchange);
             }
             (Poll::Ready(Err(_)), Some(exchange), _) => self.client_left(&exchange),
-            (Poll::Ready(Err(_)), None, _) => self.close(),
+            (Poll::Ready(Err(_)), None, _) => self.give_up(),
             (Poll::Ready(Ok(())), Some(exchange), Some(Stage::Encoded)) => self.finish(exchange),
             (_, Some(exchange), Some(Stage::Aborted)) => self.cut(exchange),
             (_, Some(exchange), _) => self.report_backlog(&exchange),
