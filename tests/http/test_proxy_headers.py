@@ -339,3 +339,13 @@ def test_b50_the_access_log_names_the_client_that_the_application_sees(server):
         assert s.stdout.wait_for("/one").string.startswith("1.2.3.4 - - [")
         s.get("/two")
         assert s.stdout.wait_for("/two").string.startswith(f"{PEER} - - [")
+
+
+def test_b50_a_refused_request_is_not_logged_with_the_client_of_the_one_before(server):
+    """One connection of a proxy's carries the requests of many clients."""
+    with server("echo:path", "--access-logfile", "-") as s, s.connect() as proxy:
+        proxy.get("/one", "x-forwarded-for: 1.2.3.4")
+        assert proxy.read_response().status == 200
+        proxy.send(b"GET /two HTTP/1.1\nhost: x\r\n\r\n")
+        assert proxy.read_response().status == 400
+        assert s.stdout.wait_for("/two").string.startswith(f"{PEER} - - [")

@@ -231,6 +231,7 @@ impl Connection {
     }
 
     fn parse(&self, exchange: &Rc<Exchange>) -> Result<Parsed, Refusal> {
+        self.proxied.forget_forwarded();
         let limits = &self.state.settings.limits;
         let mut guard = self.input.borrow_mut();
         let input = &mut *guard;
@@ -246,7 +247,6 @@ impl Connection {
             return Ok(Parsed::Nothing);
         };
         let head = &mut *exchange.head.borrow_mut();
-        self.proxied.forget_forwarded();
         head.parse(&input.unused()[..length], self.state.settings.tolerance)?;
         self.take_forwarded(head)?;
         input.consume(length);
