@@ -110,6 +110,13 @@ def test_a_client_that_was_not_told_to_continue_is_not_late(server):
         assert client.read_response().body == b"4"
 
 
+def test_a_client_that_was_not_told_to_continue_is_not_late_for_an_answer_that_began(server):
+    with server("deadlines:upload", "--body-timeout", "1") as s, s.connect() as client:
+        client.send((SIZED % (b"/begun", 4)).replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
+        assert client.read_head().chunked and client.read_chunk() == b"begun"
+        let_pass(client, 3)
+
+
 def test_no_body_timeout_waits_for_ever(server):
     with server("deadlines:upload", "--body-timeout", "0", "--body-min-rate", "9999") as s, s.connect() as client:
         client.send(SIZED % (b"/", 8) + b"half")

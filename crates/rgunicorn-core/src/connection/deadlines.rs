@@ -14,6 +14,7 @@ use super::Connection;
 use super::Fate;
 use super::Phase;
 use crate::exchange::Exchange;
+use crate::exchange::Expectation;
 use crate::exchange::Liveness;
 use crate::input::BodyDecoder;
 use crate::settings::LEAST_IDLE;
@@ -192,9 +193,11 @@ impl Connection {
 
     /// Whether the client keeps an application waiting for the request's body.
     /// One that does something else meanwhile is not held up, and where its
-    /// buffer is full it is we who do not read.
+    /// buffer is full it is we who do not read. Nor is one late that was never
+    /// told to continue.
     fn does_not_send(&self, exchange: &Exchange) -> bool {
-        if !exchange.awaits_body() {
+        let holds_back = exchange.inbound.borrow().expectation == Expectation::Waiting;
+        if holds_back || !exchange.awaits_body() {
             return false;
         }
         let input = self.input.borrow();
