@@ -117,6 +117,15 @@ def test_b39_a_request_beyond_the_limit_of_calls_is_answered_with_503(server):
             client.close()
 
 
+def test_b39_the_refusal_of_a_head_request_has_no_body(server):
+    with server("deadlines:held", "--limit-concurrency", "1") as s, s.connect() as held, s.connect() as client:
+        held.get("/until-left")
+        s.wait_for_note("called")
+        client.send(b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert client.read_response(head=True).status == 503
+        client.expect_closed()
+
+
 def test_b39_there_is_room_again_once_a_call_ended(server):
     with server("deadlines:held", "--limit-concurrency", "1") as s, s.connect() as client:
         client.get("/until-left")

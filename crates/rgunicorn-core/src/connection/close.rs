@@ -166,11 +166,13 @@ impl Connection {
             date: self.state.clock.date(),
             whole: Some(body.len()),
         };
+        let is_to_head = request.is_some_and(|request| request.method() == "HEAD");
+        let sent = if is_to_head { "" } else { body };
         let mut output = self.output.borrow_mut();
         encode::head(output.copied(), &head, &facts);
-        output.copy(body.as_bytes());
+        output.copy(sent.as_bytes());
         drop(output);
-        self.log_answer(request, &head, body.len() as u64);
+        self.log_answer(request, &head, sent.len() as u64);
         self.phase.set(Phase::Ending(Ending::Linger));
         self.since.set(self.state.clock.now());
     }
