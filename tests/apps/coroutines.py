@@ -1,7 +1,9 @@
 """Uses `receive` and `send` in all the ways in which a coroutine may be used."""
 
 import asyncio
+import contextlib
 import contextvars
+import gc
 import signal
 import threading
 
@@ -140,3 +142,35 @@ async def sets_debug(scope, receive, send):
     report = loop.get_debug(), loop.is_closed()
     loop.set_debug(False)
     await respond(send, repr(report).encode())
+
+
+class Schedules:
+    """Garbage that calls `call_soon` when it is collected, and leaves more of its kind."""
+
+    handles = []
+    left = 100_000
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        with contextlib.suppress(RuntimeError):  # before the loop runs
+            self.handles.append(asyncio.get_running_loop().call_soon(int))
+        Schedules.left -= 1
+        if self.left > 0:
+            Schedules()
+
+
+@http_only
+async def collects(scope, receive, send):
+    """Whether anything was scheduled meanwhile, and whether any of it got lost."""
+    gc.set_threshold(700)
+    Schedules.left = 0
+    await respond(send, repr((len(Schedules.handles) > 0, None in Schedules.handles)).encode())
+
+
+def collects_from_the_start():
+    """Garbage is collected while the first request's task is made."""
+    Schedules()
+    gc.set_threshold(1, 1, 1)
+    return collects

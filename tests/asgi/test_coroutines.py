@@ -70,6 +70,11 @@ def test_a_requests_task_is_among_all_tasks_from_its_first_step_on(shared, path)
         assert shared("coroutines:counts_tasks").get(path).body == b"[True, True]"
 
 
+def test_what_a_finaliser_schedules_while_the_first_task_is_made_is_not_taken_for_its_step(server):
+    with server("coroutines:collects_from_the_start()") as s:
+        assert s.get().body == b"(True, False)"
+
+
 def test_debug_mode_of_the_loop_can_be_switched_on_and_off(shared):
     assert shared("coroutines:sets_debug").get("/on").body == b"(True, False)"
     assert shared("coroutines:sets_debug").get("/off").body == b"(False, False)"

@@ -127,16 +127,12 @@ impl LoopBase {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let wanted = CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted));
-        if wanted && args.is_empty() {
-            let class = callback.get_type();
-            let step = STEP.get_or_init(py, || class.clone().unbind());
-            if class.is(step.bind(py)) {
-                CAPTURE.replace(Capture::Caught(Step {
-                    callback: callback.unbind(),
-                    context: context.map(Bound::unbind),
-                }));
-                return Ok(py.None().into_bound(py));
-            }
+        if wanted && args.is_empty() && is_step(&callback)? {
+            CAPTURE.replace(Capture::Caught(Step {
+                callback: callback.unbind(),
+                context: context.map(Bound::unbind),
+            }));
+            return Ok(py.None().into_bound(py));
         }
         schedule::mark();
         let this = slf.get();
@@ -154,6 +150,24 @@ impl LoopBase {
         append.bind(py).call1((&handle,))?;
         Ok(handle)
     }
+}
+
+/// Whether `callback` is a step of a task. The first one, which belongs to a
+/// task, shows what all of them look like.
+fn is_step(callback: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = callback.py();
+    let class = callback.get_type();
+    if let Some(step) = STEP.get(py) {
+        return Ok(class.is(step.bind(py)));
+    }
+    let Some(owner) = callback.getattr_opt(intern!(py, "__self__"))? else {
+        return Ok(false);
+    };
+    let is_step = owner.hasattr(intern!(py, "get_coro"))?;
+    if is_step {
+        STEP.get_or_init(py, || class.unbind());
+    }
+    Ok(is_step)
 }
 
 /// asyncio's own `call_soon`, with the checks of debug mode and closed loops.
