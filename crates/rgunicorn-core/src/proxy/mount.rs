@@ -44,7 +44,7 @@ fn with_prefix<'a>(path: &'a str, root: &'a str, prefix: &'a str) -> Mounted<'a>
     } else {
         join(prefix, root)
     };
-    let path = if is_below(path, &whole) {
+    let path = if is_below(path, &whole) || path == ALL {
         Cow::Borrowed(path)
     } else if !root.is_empty() && is_below(path, root) {
         let outer = whole.strip_suffix(root).unwrap_or(prefix);
@@ -57,12 +57,15 @@ fn with_prefix<'a>(path: &'a str, root: &'a str, prefix: &'a str) -> Mounted<'a>
 
 /// `path` with `root` before it, once.
 fn join<'a>(root: &'a str, path: &'a str) -> Cow<'a, str> {
-    if is_below(path, root) {
+    if is_below(path, root) || path == ALL {
         Cow::Borrowed(path)
     } else {
         Cow::Owned(format!("{root}{path}"))
     }
 }
+
+/// What `OPTIONS *` asks about: the whole server, so it lies nowhere (RFC 9112 section 3.2.4).
+const ALL: &str = "*";
 
 /// Whether `path` is `root` or lies below it, by whole segments.
 fn is_below(path: &str, root: &str) -> bool {
@@ -127,6 +130,12 @@ mod tests {
         check(("/app/x", "/app", ""), ("/app", "/app/x"));
         check(("/apple", "/app", ""), ("/app", "/app/apple"));
         check(("/x", "/app/", ""), ("/app/", "/app//x"));
+    }
+
+    #[test]
+    fn the_whole_server_is_mounted_nowhere() {
+        check(("*", "/app", ""), ("/app", "*"));
+        check(("*", "/app", "/api"), ("/api/app", "*"));
     }
 
     #[test]
