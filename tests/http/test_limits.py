@@ -50,6 +50,26 @@ def test_the_longest_idle_client_makes_room_for_a_new_one(server):
             assert newer.read_response().body == b"/now"
 
 
+def test_a_client_that_never_rests_makes_room_after_an_answer(server):
+    with server("deadlines:held", "--worker-connections", "1", "--keep-alive", "60") as s:
+        with s.connect() as restless, s.connect() as waiting:
+            waiting.get("/now")
+            response = None
+            while response is None or not response.closes:
+                restless.get("/now")
+                response = restless.read_response()
+                assert response.body == b"/now"
+            assert waiting.read_response().body == b"/now"
+
+
+def test_a_worker_whose_places_are_taken_says_nothing_while_nobody_waits(server):
+    with server("deadlines:held", "--worker-connections", "1", "--keep-alive", "2") as s, s.connect() as only:
+        only.get("/now")
+        assert only.read_response().body == b"/now"
+        only.expect_closed()
+        assert not [line for line in s.lines if "are taken" in line]
+
+
 def test_a_busy_client_does_not_make_room(server):
     with server("deadlines:held", "--worker-connections", "1", "--keep-alive", "1", *SHORT) as s:
         with s.connect() as busy, s.connect() as waiting:

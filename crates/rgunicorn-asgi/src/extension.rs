@@ -60,8 +60,7 @@ pub(crate) fn early_hint(responder: &Responder, event: &Bound<'_, PyAny>) -> PyR
     }
     responder
         .hint(hints)
-        .map_err(|error| refused(error, Kind::EarlyHint.name()))?;
-    Ok(Flow::Ready)
+        .map_err(|error| refused(error, Kind::EarlyHint.name()))
 }
 
 /// `http.response.trailers`.

@@ -2,12 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::net::UnixListener;
@@ -87,6 +92,16 @@ impl Acceptor {
     /// When to look again after an error.
     pub(crate) fn resting_until(&self) -> Option<Instant> {
         self.resting_until
+    }
+
+    /// Whether somebody waits in the backlog. Asks the kernel.
+    pub(crate) fn has_client(&self) -> bool {
+        let descriptor = match &self.socket {
+            Listening::Tcp(listener, _) => listener.as_fd(),
+            Listening::Unix(listener, _) => listener.as_fd(),
+        };
+        let mut wait = [PollFd::new(descriptor, PollFlags::POLLIN)];
+        poll(&mut wait, PollTimeout::ZERO).is_ok_and(|count| count > 0)
     }
 
     fn try_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {

@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::fcntl::PosixFadviseAdvice;
 use nix::fcntl::posix_fadvise;
@@ -112,16 +113,13 @@ impl FileRange {
     /// Sends at most `most` bytes. Returns how many.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when the file has become shorter.
+    /// [`io::ErrorKind::UnexpectedEof`] when the file has become shorter, or
+    /// cannot be read on.
     pub(crate) fn send_to(&self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
         let mut offset = i64::try_from(self.offset).map_err(io::Error::other)?;
         let count = self.at_most(most);
-        not_over(sendfile64(
-            socket,
-            self.file.as_fd(),
-            Some(&mut offset),
-            count,
-        )?)
+        let sent = sendfile64(socket, self.file.as_fd(), Some(&mut offset), count);
+        not_over(sent.map_err(told_apart)?)
     }
 
     /// Reads at most `most` bytes into memory, for a transport that cannot
@@ -148,6 +146,14 @@ impl FileRange {
 
     fn at_most(&self, most: usize) -> usize {
         usize::try_from(self.length).map_or(most, |length| length.min(most))
+    }
+}
+
+/// The errors of `sendfile(2)` are the socket's, but for those of a disk.
+fn told_apart(error: Errno) -> io::Error {
+    match error {
+        Errno::EIO | Errno::ESTALE => io::Error::new(io::ErrorKind::UnexpectedEof, error.desc()),
+        error => error.into(),
     }
 }
 

@@ -243,13 +243,14 @@ impl Responder {
         Ok(())
     }
 
-    /// Tells the client what it may fetch while it waits (RFC 8297). Once the
-    /// head is on its way, and for HTTP/1.0, this does nothing.
+    /// Tells the client what it may fetch while it waits (RFC 8297), and says
+    /// whether more may follow at once. Once the head is on its way, and for
+    /// HTTP/1.0, this does nothing.
     ///
     /// # Errors
     /// [`Misuse::AlreadyComplete`] after the response;
     /// [`SendError::Disconnected`] when the client left.
-    pub fn hint(&self, hints: EarlyHints) -> Result<(), SendError> {
+    pub fn hint(&self, hints: EarlyHints) -> Result<Flow, SendError> {
         let mut outbound = self.exchange.outbound.borrow_mut();
         if outbound.stage.is_complete() {
             return Err(Misuse::AlreadyComplete.into());
@@ -258,12 +259,14 @@ impl Responder {
             return Err(SendError::Disconnected);
         }
         let interim = self.exchange.head.borrow().version() != Version::Http10;
-        if interim && outbound.written.is_none() {
-            outbound.hints.push(hints);
-            drop(outbound);
-            self.exchange.mark_ready();
+        if !interim || outbound.written.is_some() {
+            return Ok(Flow::Ready);
         }
-        Ok(())
+        outbound.hints.push(hints);
+        let hints = outbound.hints.iter().map(|it| it.as_bytes().len());
+        let waiting = self.exchange.backlog.get() + outbound.body.len() + hints.sum::<usize>();
+        drop(outbound);
+        Ok(self.exchange.settle(waiting))
     }
 
     /// Ends an exchange that the application did not complete: a 500 while

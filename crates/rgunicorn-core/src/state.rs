@@ -28,6 +28,8 @@ pub(crate) struct State {
     phase: Cell<Phase>,
     /// Whether applications are told that their clients left, although they did not.
     pub(crate) farewell: Cell<bool>,
+    /// Whether new clients wait for those who have a connection to leave.
+    pub(crate) places_are_wanted: Cell<bool>,
     pub(crate) crowded: Warning,
     pub(crate) overloaded: Warning,
     buffers: RefCell<Vec<Vec<u8>>>,
@@ -74,6 +76,7 @@ impl State {
             refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),
             farewell: Cell::new(false),
+            places_are_wanted: Cell::new(false),
             crowded: Warning::default(),
             overloaded: Warning::default(),
             buffers: RefCell::default(),
@@ -96,7 +99,8 @@ impl State {
 
     /// Whether connections may outlive the response being written.
     pub(crate) fn persistence(&self) -> Persistence {
-        if self.phase.get() == Phase::Serving && !self.settings.keep_alive.is_zero() {
+        let serving = self.phase.get() == Phase::Serving && !self.places_are_wanted.get();
+        if serving && !self.settings.keep_alive.is_zero() {
             Persistence::Keep
         } else {
             Persistence::Close

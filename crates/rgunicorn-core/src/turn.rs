@@ -153,12 +153,6 @@ impl Turns {
         for acceptor in &mut acceptors {
             left |= self.accept_from(acceptor, budget, context) == Remaining::Some;
         }
-        if left && serving && self.state.crowded.is_due(self.state.clock.now()) {
-            tracing::warn!(
-                "All {} connections of this worker are taken (worker_connections): new clients wait.",
-                self.connections.len()
-            );
-        }
         match &self.crowd {
             Crowd::None if left => self.crowd = Crowd::Waiting(Vec::new()),
             Crowd::Waiting(_) if !left => self.crowd = Crowd::None,
@@ -301,6 +295,22 @@ impl Turns {
                 .collect();
             found.sort_unstable_by(|left, right| right.cmp(left));
             *idle = found.into_iter().map(|(_, token)| token).collect();
+        }
+        self.look_for_waiting_clients(now);
+    }
+
+    /// Where all places are taken and somebody waits for one, each answer ends
+    /// its connection: clients that ask often enough never to count as idle
+    /// would keep theirs for ever.
+    fn look_for_waiting_clients(&self, now: Instant) {
+        let full = matches!(self.crowd, Crowd::Waiting(_));
+        let wanted = full && self.acceptors.iter().any(Acceptor::has_client);
+        self.state.places_are_wanted.set(wanted);
+        if wanted && self.state.crowded.is_due(now) {
+            tracing::warn!(
+                "All {} connections of this worker are taken (worker_connections): new clients wait.",
+                self.connections.len()
+            );
         }
     }
 

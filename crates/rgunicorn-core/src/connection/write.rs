@@ -30,7 +30,7 @@ impl Connection {
             (Poll::Ready(Err(error)), Some(exchange), _)
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                tracing::error!("A file became shorter while it was sent: the answer is cut off.");
+                tracing::error!("A file cannot be sent to its end, the answer is cut off: {error}");
                 self.output.borrow_mut().clear();
                 self.cut(exchange);
             }
