@@ -8,9 +8,17 @@ default:
 build:
     scripts/build
 
-# every test, or pytest alone with arguments: just test -k lifespan
+# every test; pytest alone: just test -k lifespan; with each Python there is: just test --all-pythons
 test *arguments:
     scripts/test {{arguments}}
+
+# good and bad clients at full load on one worker: just soak --seconds 600
+soak *arguments:
+    scripts/soak {{arguments}}
+
+# fuzz one target or all: just fuzz head 600
+fuzz *arguments:
+    scripts/fuzz {{arguments}}
 
 # serve an application: just serve myapp:app --workers 4
 serve *arguments:

@@ -2,7 +2,7 @@
 //!
 //! The fuzz targets feed these from libFuzzer, `tests/parser_properties.rs` of rgunicorn-core from
 //! proptest, so CI runs them without a fuzzer.
-#![allow(dead_code, reason = "each fuzz target uses one of the two")]
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use rgunicorn_core::parser::ChunkedDecoder;
 use rgunicorn_core::parser::Decoded;

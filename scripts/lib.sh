@@ -1,7 +1,8 @@
 # What scripts/serve and scripts/test share. Sourced by bash, with $root set.
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
-venv="$root/.venv"
+# scripts/test --all-pythons has an environment for each; all else uses .venv.
+venv="${RGUNICORN_VENV:-$root/.venv}"
 
 say() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -17,7 +18,7 @@ check_tools() {
     export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
     command -v cargo >/dev/null || fail "cargo is missing: install a Rust toolchain (1.90 or newer)"
     python=""
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+    for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
             python="$candidate"
             break
@@ -36,7 +37,7 @@ check_tools() {
 
 make_venv() {
     if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-        say "making .venv with $("$python" --version)"
+        say "making $venv with $("$python" --version)"
         rm -rf "$venv"
         "$python" -m venv "$venv"
     fi
@@ -49,9 +50,18 @@ need_packages() {
     shift
     wanted="$(printf '%s\n' "$@"; for word in "$@"; do if [ -f "$word" ]; then cat "$word"; fi; done)"
     if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
-        say "installing Python packages into .venv"
+        say "installing Python packages into $venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
         printf '%s\n' "$wanted" >"$stamp"
+    fi
+}
+
+install_test_requirements() {
+    need_packages maturin 'maturin>=1.9.4,<2'
+    if [ -f "$root/tests/requirements.txt" ]; then
+        need_packages tests -r "$root/tests/requirements.txt"
+    else
+        need_packages tests pytest
     fi
 }
 
@@ -73,6 +83,19 @@ build_into_venv() {
     need_packages maturin 'maturin>=1.9.4,<2'
     say "building rgunicorn, profile $1 (the first time takes a few minutes)"
     rm -f "$stamp"
-    (cd "$root" && PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv" maturin develop --quiet --profile "$1")
+    if [ "$venv" = "$root/.venv" ]; then
+        (cd "$root" && PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv" maturin develop --quiet --profile "$1")
+    else
+        install_wheel "$1"
+    fi
     printf '%s\n' "$wanted" >"$stamp"
+}
+
+# As users have it. An editable install would put a module for this Python beside the sources, and another of the same
+# version would load it.
+install_wheel() {
+    local wheels="$venv/wheels"
+    rm -rf "$wheels"
+    (cd "$root" && "$venv/bin/maturin" build --quiet --profile "$1" --interpreter "$venv/bin/python" --out "$wheels")
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wheels"/*.whl
 }

@@ -1,5 +1,7 @@
 //! What holds for every request, whatever it says and however it is cut.
 
+use std::fs;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -152,4 +154,25 @@ proptest! {
         prop_assert_eq!(decoded, body);
         prop_assert_eq!(position, encoded.len());
     }
+}
+
+#[test]
+fn the_corpora_of_the_fuzzers_hold_too() {
+    for (target, body) in [
+        ("head", fuzz_head as fn(&[u8])),
+        ("chunked", bodies::fuzz_chunked),
+    ] {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/");
+        let inputs: Vec<_> = fs::read_dir(format!("{corpus}{target}")).unwrap().collect();
+        assert!(!inputs.is_empty());
+        for input in inputs {
+            body(&fs::read(input.unwrap().path()).unwrap());
+        }
+    }
+}
+
+/// As the target `head` does: the first byte says what is permitted.
+fn fuzz_head(input: &[u8]) {
+    let (switches, head) = input.split_first().expect("no input is empty");
+    bodies::fuzz_head(*switches, head);
 }
