@@ -9,7 +9,10 @@ backlog = 2048
 
 # Worker processes
 workers = 1
-worker_class = "asgi"  # gunicorn's default, "sync", is not available in this version
+worker_class = "sync"
+threads = 1
+max_requests = 0
+max_requests_jitter = 0
 worker_connections = 1000
 limit_concurrency = 0
 timeout = 30
@@ -43,6 +46,9 @@ proxy_protocol = "off"
 proxy_allow_ips = "127.0.0.1,::1"
 
 # Server mechanics
+header_map = "drop"
+sendfile = True
+tmp_upload_dir = None
 preload_app = False
 chdir = None
 pidfile = None

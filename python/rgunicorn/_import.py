@@ -64,6 +64,25 @@ def as_asgi(app, target: str):
     )
 
 
+def as_wsgi(app, target: str):
+    """Return `app`, or raise TargetUnusable if it certainly is no WSGI application."""
+    signatures = _signatures(app)
+    if not signatures or _any_takes(signatures, 2):
+        return app
+    if _any_takes(signatures, 3):
+        raise TargetUnusable(
+            f"{target!r} is an ASGI application, called with (scope, receive, send): "
+            "pass '--worker-class asgi' for it"
+        )
+    hint = ""
+    if _any_takes(signatures, 0):
+        module_name, _, name = target.partition(":")
+        hint = f"; if it makes the application, pass '{module_name}:{name or DEFAULT_NAME}()'"
+    raise TargetUnusable(
+        f"{target!r} is not a WSGI application: it cannot be called with (environ, start_response){hint}"
+    )
+
+
 def _parse(expression: str) -> tuple[list[str], ast.Call | None]:
     """Split `app`, `package.app`, `make()` or `make(1, debug=True)` into attribute names and a call."""
     try:

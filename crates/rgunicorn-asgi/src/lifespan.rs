@@ -15,7 +15,7 @@ use pyo3::types::PyDictMethods;
 use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::awaitable::resolve;
 
-use crate::outcome::traceback;
+use rgunicorn_eventloop::traceback::traceback;
 
 /// Whether the application must take part.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

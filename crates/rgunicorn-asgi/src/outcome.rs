@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rgunicorn_eventloop::confined::Confined;
+use rgunicorn_eventloop::traceback::traceback;
 
 use crate::call::Call;
 use crate::error::is_disconnect;
@@ -52,19 +53,6 @@ pub(crate) fn log_exception(py: Python<'_>, error: &PyErr) {
         return;
     }
     tracing::error!("Exception in ASGI application\n{}", traceback(py, error));
-}
-
-/// The exception as Python prints it.
-pub fn traceback(py: Python<'_>, error: &PyErr) -> String {
-    let format = || -> PyResult<String> {
-        let lines = py.import("traceback")?.call_method1(
-            "format_exception",
-            (error.get_type(py), error.value(py), error.traceback(py)),
-        )?;
-        let text: Vec<String> = lines.extract()?;
-        Ok(text.concat().trim_end().to_owned())
-    };
-    format().unwrap_or_else(|_| error.to_string())
 }
 
 /// The done-callback of a task that had to wait.

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -19,8 +20,11 @@ use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::proxy::ProxySettings;
 use rgunicorn_core::settings::Settings as HttpSettings;
+use rgunicorn_wsgi::settings::HeaderMap;
 
 use crate::failure::Failure;
+use crate::interface::Interface;
+use crate::interface::Kind;
 use crate::layers;
 use crate::layers::Layers;
 use crate::settings::Settings;
@@ -46,7 +50,18 @@ pub(crate) struct Config {
     pub(crate) disconnect_grace: Duration,
     /// What a worker's HTTP side is told.
     pub(crate) http: HttpSettings,
+    pub(crate) interface: Interface,
+    /// Requests that are added to `http.enough_calls`, at most.
+    pub(crate) max_requests_jitter: u64,
+    /// Threads of a worker on which the application is called.
+    pub(crate) threads: usize,
     pub(crate) lifespan: Lifespan,
+    /// Whether files are handed to the kernel.
+    pub(crate) sendfile: bool,
+    pub(crate) header_map: HeaderMap,
+    /// Whether a WSGI application is told of the client that a proxy names. gunicorn never
+    /// does so, so it must have been asked for.
+    pub(crate) believes_clients: bool,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
     /// The current directory, once [`Config::enter_directory`] was called.
@@ -132,7 +147,9 @@ struct Checked<'a> {
 
 impl Checked<'_> {
     fn config(mut self, here: &Path) -> Result<Config, Failure> {
-        self.check_worker_class()?;
+        let threads = self.count("threads", self.settings.threads, 1..=MOST_WORKERS)?;
+        let kind = Kind::of(&self.settings.worker_class, threads)?;
+        self.warnings.extend(kind.warning);
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;
         let settings = &self.settings;
@@ -161,6 +178,12 @@ impl Checked<'_> {
                 settings.asgi_disconnect_grace_period,
             )?,
             http: self.http(proxy)?,
+            interface: kind.interface,
+            max_requests_jitter: settings.max_requests_jitter,
+            threads: kind.threads,
+            sendfile: settings.sendfile,
+            believes_clients: settings.proxy_headers && self.was_given("proxy_headers"),
+            header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,
@@ -190,7 +213,12 @@ impl Checked<'_> {
             body_min_rate: self.count("body_min_rate", settings.body_min_rate, 0..=LONGEST)?,
             write_timeout: self.patience("write_timeout", settings.write_timeout)?,
             most_connections: self.most("worker_connections", settings.worker_connections)?,
+            enough_calls: NonZeroU64::new(settings.max_requests),
             most_calls: self.most("limit_concurrency", settings.limit_concurrency)?,
+            spool_directory: settings
+                .tmp_upload_dir
+                .as_ref()
+                .map_or_else(env::temp_dir, PathBuf::from),
             ..HttpSettings::default()
         })
     }
@@ -202,23 +230,6 @@ impl Checked<'_> {
                 "no application was named: pass MODULE:NAME, as in myapp:app".to_owned(),
             )
         })
-    }
-
-    /// This version serves ASGI and nothing else, and gunicorn's default is not that.
-    fn check_worker_class(&mut self) -> Result<(), Failure> {
-        let class = self.settings.worker_class.as_str();
-        let name = class.rsplit('.').next().unwrap_or(class);
-        if class.starts_with("uvicorn") && UVICORN_WORKERS.contains(&name) {
-            self.warnings.push(format!(
-                "worker class {class}: served by rgunicorn's own asgi worker instead"
-            ));
-        } else if !ASGI_WORKERS.contains(&class) {
-            return Err(Failure::Config(format!(
-                "worker class '{class}' is not available in this version: \
-                 pass `--worker-class asgi` for an ASGI application"
-            )));
-        }
-        Ok(())
     }
 
     fn addresses(&self) -> Result<Vec<Bind>, Failure> {
@@ -310,6 +321,12 @@ impl Checked<'_> {
         Ok(*choice)
     }
 
+    /// Whether anybody set it, be it to its default.
+    fn was_given(&self, setting: &str) -> bool {
+        let source = self.figment.find_metadata(setting);
+        source.is_some_and(|source| source.name != layers::DEFAULTS)
+    }
+
     fn wrong(&self, setting: &str, value: &str, problem: &str) -> Failure {
         let source = self
             .figment
@@ -337,9 +354,11 @@ fn clamped(value: u64, most: usize) -> usize {
     usize::try_from(value).map_or(most, |value| value.min(most))
 }
 
-const ASGI_WORKERS: [&str; 2] = ["asgi", "gunicorn.workers.gasgi.ASGIWorker"];
-const UVICORN_WORKERS: [&str; 2] = ["UvicornWorker", "UvicornH11Worker"];
-
+const HEADER_MAPS: [(&str, HeaderMap); 3] = [
+    ("drop", HeaderMap::Drop),
+    ("refuse", HeaderMap::Refuse),
+    ("dangerous", HeaderMap::Dangerous),
+];
 const LIFESPANS: [(&str, Lifespan); 3] = [
     ("auto", Lifespan::Auto),
     ("on", Lifespan::On),

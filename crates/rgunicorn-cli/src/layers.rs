@@ -62,6 +62,9 @@ impl Layers {
     }
 }
 
+/// What the source of a value is called that nobody gave.
+pub(crate) const DEFAULTS: &str = "the defaults";
+
 /// One source of settings, in figment's terms.
 struct Layer {
     source: String,
@@ -77,10 +80,10 @@ impl Layer {
         let mut values = Dict::new();
         for spec in SPECS {
             if let Some(text) = spec.default {
-                insert(&mut values, spec, &[text.to_owned()], "the defaults")?;
+                insert(&mut values, spec, &[text.to_owned()], DEFAULTS)?;
             }
         }
-        Ok(Self::new("the defaults".to_owned(), values))
+        Ok(Self::new(DEFAULTS.to_owned(), values))
     }
 
     /// One of the environment's variables that stand for a single setting.

@@ -10,6 +10,7 @@ mod worker;
 mod load;
 mod logging;
 mod config;
+mod interface;
 mod layers;
 mod args;
 mod config_file;

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use crate::config::Config;
 use crate::exit;
 use crate::failure;
+use crate::interface::Interface;
 
 /// Why there is no application to serve.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,12 @@ pub(crate) fn load_app(py: Python<'_>, config: &Config) -> Result<Py<PyAny>, Loa
     let load = || {
         let module = py.import("rgunicorn._import")?;
         let found = module.call_method1("load", (&config.app,))?;
-        module.call_method1("as_asgi", (found, &config.app))
+        match config.interface {
+            Interface::Asgi => module.call_method1("as_asgi", (found, &config.app)),
+            Interface::Wsgi | Interface::PooledWsgi => {
+                module.call_method1("as_wsgi", (found, &config.app))
+            }
+        }
     };
     load()
         .map(Bound::unbind)

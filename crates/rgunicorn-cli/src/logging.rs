@@ -97,6 +97,12 @@ pub(crate) fn reopen() {
     }
 }
 
+/// Writes text of the application's to the error log, as it is.
+pub(crate) fn write_raw(text: &str) {
+    // Nobody is left to be told where the log cannot be written.
+    let _ = Line.write_all(text.as_bytes());
+}
+
 /// Opens the access log, if there is to be one. Every worker has its own.
 pub(crate) fn open_access_log(config: &Config) -> Result<Option<AccessLog>, Failure> {
     let Some(path) = &config.access_log else {

@@ -53,7 +53,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     let sockets = Sockets::bind(py, &config)?;
     rgunicorn_supervisor::hold_signals()?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
-    tracing::info!("Using worker: asgi");
+    tracing::info!("Using worker: {}", config.interface.name());
     let argv = argv.to_vec();
     let mut master = Master {
         py,

@@ -227,7 +227,6 @@ mod tests {
                 .unwrap_or_else(|| panic!("{} is missing", spec.name));
             let value = rest.lines().next().unwrap();
             let default = match (spec.name, spec.default) {
-                ("worker_class", _) => "asgi",
                 (_, Some("false")) => "False",
                 (_, Some("true")) => "True",
                 (_, default) => default.unwrap_or("None"),

@@ -1,29 +1,24 @@
 //! The life of a worker, from the fork to its exit code.
 //!
-//! [`run`] is the whole story; its steps on the event loop are in [`life`],
-//! and what signals do is in [`steering`].
-
-use std::rc::Rc;
+//! [`run`] is the whole story; how a worker serves is in [`asgi`] and [`wsgi`],
+//! what it is to do and until when in [`course`].
 
 use pyo3::prelude::*;
-use rgunicorn_asgi::outcome::traceback;
 use rgunicorn_core::listen::Listener;
-use rgunicorn_eventloop::reactor;
-use rgunicorn_eventloop::reactor::Reactor;
-use rgunicorn_eventloop::task::ends_process;
+use rgunicorn_eventloop::traceback::traceback;
 use rgunicorn_supervisor::Seat;
 
 use crate::config::Config;
-use crate::config::LogLevel;
 use crate::exit;
+use crate::interface::Interface;
 use crate::load::LoadError;
 use crate::load::load_app;
 
+mod asgi;
+mod course;
 mod life;
 mod steering;
-
-use life::Life;
-use life::Parts;
+mod wsgi;
 
 /// Serves until told to stop. Runs in a child of the master; returns its exit code.
 pub(crate) fn run(
@@ -38,7 +33,12 @@ pub(crate) fn run(
         tracing::warn!("A hung worker's stacks will not be logged: {error}");
     }
     let code = match preloaded.map_or_else(|| load_app(py, config), Ok) {
-        Ok(app) => serve(py, config, listeners, seat, app.bind(py)).unwrap_or_else(|error| {
+        Ok(app) => match config.interface {
+            Interface::Asgi => asgi::serve(py, config, listeners, seat, app.bind(py)),
+            Interface::Wsgi => wsgi::serve(py, config, listeners, seat, app.bind(py)),
+            Interface::PooledWsgi => wsgi::serve_pooled(py, config, listeners, seat, app.bind(py)),
+        }
+        .unwrap_or_else(|error| {
             tracing::error!("Exception in worker process\n{}", traceback(py, &error));
             exit::INTERNAL
         }),
@@ -51,66 +51,4 @@ pub(crate) fn run(
 fn fail(error: &LoadError) -> u8 {
     error.report();
     error.exit_code()
-}
-
-fn serve(
-    py: Python<'_>,
-    config: &Config,
-    listeners: Vec<Listener>,
-    seat: Seat,
-    app: &Bound<'_, PyAny>,
-) -> PyResult<u8> {
-    let module = py.import("rgunicorn._asyncio")?;
-    let event_loop = module.call_method0("make_loop")?;
-    let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
-    event_loop.call_method1("attach", (&reactor,))?;
-    let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
-    let app = if config.log_level == LogLevel::Trace {
-        py.import("rgunicorn._trace")?
-            .call_method1("traced", (app,))?
-    } else {
-        app.clone()
-    };
-    let parts = Parts {
-        config: config.clone(),
-        listeners,
-        seat,
-        app: app.unbind(),
-        event_loop: event_loop.clone().unbind(),
-        runtime,
-    };
-    let life = Bound::new(py, Life::new(parts))?;
-    let root = module.call_method1("live", (&life,))?;
-    let root = event_loop.call_method1("create_task", (root,))?;
-    let outcome = run_to_the_end(&life, &event_loop, &root);
-    module.call_method1("close", (&event_loop,))?;
-    let code = life.borrow().exit_code();
-    drop(life);
-    reactor::release(py);
-    outcome.map(|()| code)
-}
-
-/// Runs the loop until its root task ends. An application that raises
-/// `SystemExit` ends its worker, but not the requests of others.
-fn run_to_the_end(
-    life: &Bound<'_, Life>,
-    event_loop: &Bound<'_, PyAny>,
-    root: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let py = life.py();
-    loop {
-        match event_loop.call_method1("run_until_complete", (root,)) {
-            Ok(_) => return Ok(()),
-            Err(error)
-                if ends_process(py, &error) && !root.call_method0("done")?.is_truthy()? =>
-            {
-                tracing::error!("The application ended its worker: {error}");
-                if life.borrow().server().is_none() {
-                    life.borrow().fail("");
-                }
-                steering::drain(life)?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -15,7 +15,24 @@ pub trait App: 'static {
     /// complete.
     fn call(&self, request: Request<'_>, responder: Responder);
 
+    /// What it wants to be called with.
+    fn bodies(&self) -> Bodies {
+        Bodies::Streamed
+    }
+
     /// How many calls have begun and not returned, those included whose answer
     /// is complete. Asked for before each call, where their number is limited.
     fn running(&self) -> usize;
+}
+
+/// When an application is called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bodies {
+    /// As soon as the head is there. The call returns at the first wait.
+    Streamed,
+    /// Once the body is there. The call returns at once.
+    Gathered,
+    /// Once the body is there. The call returns with the answer, and nothing
+    /// else happens meanwhile.
+    Whole,
 }

@@ -9,12 +9,15 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::task::Context;
 use std::time::Instant;
 
 use crate::app::App;
+use crate::app::Bodies;
 use crate::encode::BodyFraming;
 use crate::encode::Persistence;
 use crate::exchange::BodyState;
@@ -25,7 +28,6 @@ use crate::exchange::Transport;
 use crate::input::End;
 use crate::input::Filled;
 use crate::input::Input;
-use crate::input::discard_all;
 use crate::outgoing::Outgoing;
 use crate::parser::Refusal;
 use crate::parser::Rejection;
@@ -36,10 +38,13 @@ use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::PIPELINE_LIMIT;
 use crate::state::State;
+use crate::stream::Gate;
 use crate::stream::Stream;
 
+mod body;
 mod close;
 mod deadlines;
+mod gather;
 mod proxied;
 mod write;
 
@@ -77,6 +82,8 @@ enum Phase {
     AwaitingNext,
     /// The rest of a head that began to arrive.
     AwaitingHead,
+    /// The rest of a body without which the application is not called.
+    Gathering,
     /// The application's answer.
     Exchanging,
     /// The rest of a request body that nobody wants.
@@ -174,8 +181,9 @@ impl Connection {
                 _ => input.unused().len() < PIPELINE_LIMIT,
             },
             Phase::AwaitingFirst | Phase::AwaitingNext => input.unused().len() < PIPELINE_LIMIT,
-            // Bounded by the limits on a head, and by what is worth discarding.
-            Phase::AwaitingHead | Phase::Discarding { .. } => true,
+            // Bounded by the limits on a head, by what a body may keep in memory,
+            // and by what is worth discarding.
+            Phase::AwaitingHead | Phase::Gathering | Phase::Discarding { .. } => true,
         }
     }
 
@@ -185,6 +193,7 @@ impl Connection {
             Phase::AwaitingFirst | Phase::AwaitingNext | Phase::AwaitingHead => {
                 self.advance_request(app);
             }
+            Phase::Gathering => self.advance_gathering(app),
             Phase::Exchanging => self.advance_body(),
             Phase::Discarding { left } => {
                 self.advance_discarding(left);
@@ -203,21 +212,11 @@ impl Connection {
             Ok(Parsed::Nothing) => self.state.give_exchange(exchange),
             Ok(Parsed::Request) if self.is_too_much_for(app) => self.refuse(exchange),
             Ok(Parsed::Request) => {
-                self.phase.set(Phase::Exchanging);
                 *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
-                let head = exchange.head.borrow();
-                let forwarded = self.proxied.forwarded();
-                let request = Request {
-                    head: &head,
-                    peer: &self.peer,
-                    forwarded: forwarded.as_deref(),
-                };
-                app.call(request, Responder::new(Rc::clone(&exchange)));
-                if self.input.borrow().end != End::Open {
-                    // Nothing more will make this connection ready: if the
-                    // answer is not complete now, its client counts as gone.
-                    self.readiness.mark();
+                if app.bodies() != Bodies::Streamed && exchange.awaits_rest() {
+                    return self.gather(app, &exchange);
                 }
+                self.call(app, &exchange);
             }
             Ok(Parsed::MalformedBody(rejection)) => {
                 self.reject(rejection, &exchange.head.borrow());
@@ -227,6 +226,28 @@ impl Connection {
                 self.state.give_exchange(exchange);
                 self.reject_head(refusal);
             }
+        }
+    }
+
+    fn call<A: App>(&self, app: &A, exchange: &Rc<Exchange>) {
+        self.phase.set(Phase::Exchanging);
+        self.state.usage.count();
+        // It has all of the request, and no way to hear that nobody waits.
+        exchange
+            .outlasts_client
+            .set(app.bodies() != Bodies::Streamed);
+        let head = exchange.head.borrow();
+        let forwarded = self.proxied.forwarded();
+        let request = Request {
+            head: &head,
+            peer: &self.peer,
+            forwarded: forwarded.as_deref(),
+        };
+        app.call(request, Responder::new(Rc::clone(exchange)));
+        if self.input.borrow().end != End::Open {
+            // Nothing more will make this connection ready: if the answer is
+            // not complete now, its client counts as gone.
+            self.readiness.mark();
         }
     }
 
@@ -282,63 +303,6 @@ impl Connection {
         }
     }
 
-    /// Moves body bytes to the application, or tells it that the client left.
-    fn advance_body(&self) {
-        let Some(exchange) = self.exchange.borrow().clone() else {
-            return;
-        };
-        let mut input = self.input.borrow_mut();
-        let mut inbound = exchange.inbound.borrow_mut();
-        let before = (inbound.data.len(), inbound.body);
-        let fed = input.feed(&mut inbound);
-        let changed = before != (inbound.data.len(), inbound.body);
-        if changed {
-            inbound.expectation = Expectation::None; // it came unasked
-        }
-        let end = input.end;
-        drop(inbound);
-        drop(input);
-        if let Err(rejection) = fed {
-            return self.reject_body(exchange, rejection);
-        }
-        if changed {
-            exchange.wake_readers();
-        }
-        // A client that shut its side down may still read what is on its way.
-        let answered = exchange.outbound.borrow().stage.is_complete();
-        if end == End::Broken || (end == End::Reached && !answered) {
-            self.client_left(&exchange);
-        }
-    }
-
-    fn advance_discarding(&self, left: u64) {
-        let mut input = self.input.borrow_mut();
-        let discarded = input.discard(&mut Vec::new());
-        let ended = input.end != End::Open;
-        drop(input);
-        match discarded {
-            Ok(_) if self.input.borrow().is_between_requests() => self.await_next(),
-            Ok(count) if count < left && !ended => {
-                self.phase.set(Phase::Discarding { left: left - count });
-            }
-            Ok(_) => self.end_connection(Ending::Linger),
-            Err(rejection) => {
-                self.report(&rejection, None);
-                self.end_connection(Ending::Linger);
-            }
-        }
-    }
-
-    fn read_lingering(&self) {
-        let mut context = Context::from_waker(self.readiness.waker());
-        if !matches!(
-            discard_all(&mut self.stream.borrow_mut(), &mut context),
-            Ok(End::Open)
-        ) {
-            self.close();
-        }
-    }
-
     /// Waits for the next turn: this one took too long already.
     pub(crate) fn postpone(&self) {
         self.turn.set(Turn::Waiting);
@@ -372,6 +336,14 @@ impl Transport for Connection {
         self.write();
         let exchange = self.exchange.borrow();
         exchange.as_ref().map_or(0, |_| self.output.borrow().len())
+    }
+
+    fn write_through(&self) {
+        self.write_by(&mut Gate::Kernel);
+    }
+
+    fn duplicate_socket(&self) -> io::Result<OwnedFd> {
+        self.stream.borrow().duplicate()
     }
 }
 

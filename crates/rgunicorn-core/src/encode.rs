@@ -14,7 +14,6 @@ use crate::response::Connection;
 use crate::response::Presence;
 use crate::response::ResponseHead;
 use crate::response::is_bodiless;
-use crate::response::reason;
 
 /// The interim answer to `Expect: 100-continue` (RFC 9110 section 10.1.1).
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -88,7 +87,7 @@ pub(crate) struct HeadFacts {
 /// Appends the head, up to and with the empty line.
 pub(crate) fn head(out: &mut Vec<u8>, head: &ResponseHead, facts: &HeadFacts) {
     out.reserve(head.fields().len() + 192);
-    status_line(out, head.status());
+    status_line(out, head);
     if head.date() == Presence::Absent {
         out.put_slice(b"date: ");
         out.put_slice(&facts.date);
@@ -130,14 +129,11 @@ fn fields(out: &mut Vec<u8>, head: &ResponseHead) {
     }
 }
 
-fn status_line(out: &mut Vec<u8>, status: u16) {
-    if status == 200 {
-        return out.put_slice(b"HTTP/1.1 200 OK\r\n");
-    }
+fn status_line(out: &mut Vec<u8>, head: &ResponseHead) {
     out.put_slice(b"HTTP/1.1 ");
-    decimal(out, usize::from(status));
+    decimal(out, usize::from(head.status()));
     out.put_slice(b" ");
-    out.put_slice(reason(status).as_bytes());
+    out.put_slice(head.reason());
     out.put_slice(b"\r\n");
 }
 

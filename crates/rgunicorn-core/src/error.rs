@@ -55,6 +55,9 @@ pub enum InvalidHead {
     /// A final status is a number from 200 to 999 (RFC 9110 section 15).
     #[error("invalid response status {0}: must be from 200 to 999")]
     Status(i64),
+    /// A reason phrase holds no control character but a tab (RFC 9112 section 4).
+    #[error("invalid reason phrase in the response status: it holds a control character")]
+    Reason,
     /// A field name is a token (RFC 9110 section 5.1). Holds the name, escaped.
     #[error("invalid response header name \"{0}\"")]
     Name(String),

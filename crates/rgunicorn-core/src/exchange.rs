@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::time::Instant;
@@ -29,6 +30,8 @@ use crate::response::Presence;
 use crate::response::ResponseHead;
 use crate::response::reason;
 use crate::settings::FILE_COPY_LIMIT;
+use crate::spool::Spool;
+use crate::spool::Spooled;
 
 /// What an exchange asks of the connection that carries it.
 pub(crate) trait Transport {
@@ -38,6 +41,10 @@ pub(crate) trait Transport {
     fn mark_for_reading(&self);
     /// Writes what it can now. Returns how many bytes still wait.
     fn flush_now(&self) -> usize;
+    /// Writes what the kernel takes, while the runtime stands still.
+    fn write_through(&self);
+    /// A descriptor to wait with for the client, while the runtime stands still.
+    fn duplicate_socket(&self) -> io::Result<OwnedFd>;
 }
 
 /// Runs once, when what its owner waits for has happened.
@@ -92,6 +99,8 @@ pub struct Exchange {
     pub(crate) farewell: Farewell,
     /// Whether the application's side wants no further request here.
     pub(crate) ends_connection: Cell<bool>,
+    /// Whether a client that sends no more is still waited for.
+    pub(crate) outlasts_client: Cell<bool>,
 }
 
 /// Whether somebody can still be answered.
@@ -111,6 +120,10 @@ pub(crate) struct Inbound {
     pub(crate) data: Vec<u8>,
     pub(crate) body: BodyState,
     pub(crate) expectation: Expectation,
+    /// What is not in `data`, where the whole body is collected first.
+    pub(crate) spool: Spool,
+    /// The whole body, once it is collected.
+    pub(crate) whole: Option<Spooled>,
 }
 
 /// How far the request body got.
@@ -218,6 +231,7 @@ impl Exchange {
             began: Cell::new(Instant::now()),
             farewell: Farewell::default(),
             ends_connection: Cell::new(false),
+            outlasts_client: Cell::new(false),
         }
     }
 
@@ -235,6 +249,8 @@ impl Exchange {
         inbound.data.clear();
         inbound.body = BodyState::Arriving;
         inbound.expectation = Expectation::None;
+        inbound.spool = Spool::default();
+        inbound.whole = None;
         let mut outbound = self.outbound.borrow_mut();
         outbound.stage = Stage::Awaiting;
         outbound.head = None;
@@ -251,6 +267,7 @@ impl Exchange {
         self.began.set(now);
         self.farewell.reset();
         self.ends_connection.set(false);
+        self.outlasts_client.set(false);
     }
 
     pub(crate) fn liveness(&self) -> Liveness {
@@ -267,6 +284,11 @@ impl Exchange {
             self.wake_readers();
             self.wake_writers();
         }
+    }
+
+    /// Whether a part of the request's body is still to come.
+    pub(crate) fn awaits_rest(&self) -> bool {
+        self.inbound.borrow().body == BodyState::Arriving
     }
 
     /// Whether the application waits for more of the request's body.

@@ -24,6 +24,7 @@ mod refusal_log;
 pub mod access_log;
 pub mod response;
 pub mod fields;
+pub mod spool;
 mod stream;
 mod outgoing;
 pub mod file;

@@ -79,6 +79,11 @@ impl Peer {
         })
     }
 
+    /// Whether the ends are what the PROXY protocol says.
+    pub fn is_proxied(&self) -> bool {
+        self.proxied.get().is_some()
+    }
+
     /// Puts other ends in place of those of the socket, before anybody asked for them. Who is
     /// trusted is decided by the new client: the bytes are its, the proxy only passes them on.
     pub(crate) fn replace(&self, client: SocketAddr, server: SocketAddr) {

@@ -4,7 +4,17 @@
 //! and all versions of HTTP.
 
 use std::cell::Ref;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
 
 use crate::error::Misuse;
 use crate::error::SendError;
@@ -27,6 +37,7 @@ use crate::response::Buffering;
 use crate::response::ResponseHead;
 use crate::response::is_bodiless;
 use crate::settings::WRITE_HIGH_WATER;
+use crate::spool::Spooled;
 
 /// The application's handle on one exchange.
 pub struct Responder {
@@ -83,6 +94,37 @@ impl Responder {
         Received::Body(body, part)
     }
 
+    /// Takes the whole body, for an application that is called with it
+    /// ([`Bodies::Whole`](crate::app::Bodies::Whole)). `None` is an empty one.
+    pub fn take_body(&self) -> Option<Spooled> {
+        let mut inbound = self.exchange.inbound.borrow_mut();
+        inbound.body = BodyState::Delivered;
+        match inbound.whole.take() {
+            None if inbound.data.is_empty() => None,
+            None => Some(Spooled::Memory(std::mem::take(&mut inbound.data))),
+            whole => whole,
+        }
+    }
+
+    /// Writes what was given, as far as the kernel takes it. For a call that
+    /// keeps the runtime from doing so.
+    pub fn write_through(&self) {
+        if let Some(transport) = self.exchange.transport() {
+            transport.write_through();
+        }
+    }
+
+    /// The client's socket, to wait with. `None` once there is no client.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn socket(&self) -> io::Result<Option<Socket>> {
+        match self.exchange.transport() {
+            Some(transport) => transport.duplicate_socket().map(|it| Some(Socket(it))),
+            None => Ok(None),
+        }
+    }
+
     /// Calls `notify` once [`Self::receive`] would no longer be pending, if
     /// somebody still holds `interest` then.
     pub fn when_readable(&self, interest: &Rc<Interest>, notify: Box<dyn FnOnce()>) {
@@ -97,8 +139,12 @@ impl Responder {
     /// Whether more may be sent without waiting; also when nobody is left to
     /// send it to.
     pub fn has_room(&self) -> bool {
-        let waiting = self.exchange.backlog.get() + self.exchange.outbound.borrow().body.len();
-        self.exchange.liveness() != Liveness::Open || waiting <= WRITE_HIGH_WATER
+        self.exchange.liveness() != Liveness::Open || self.backlog() <= WRITE_HIGH_WATER
+    }
+
+    /// Bytes of the answer that wait for the client.
+    pub fn backlog(&self) -> usize {
+        self.exchange.backlog.get() + self.exchange.outbound.borrow().body.len()
     }
 
     /// Ends the connection after this answer, if it is not written yet.
@@ -284,6 +330,25 @@ impl Responder {
         }
         drop(outbound);
         self.exchange.mark_ready();
+    }
+}
+
+/// A client's socket, for a thread whose runtime stands still to wait with.
+#[derive(Debug)]
+pub struct Socket(OwnedFd);
+
+impl Socket {
+    /// Waits until the socket takes bytes, the client is gone, or `limit` is over.
+    ///
+    /// # Errors
+    /// When the kernel cannot wait.
+    pub fn wait_writable(&self, limit: Duration) -> io::Result<()> {
+        let mut waits = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        match poll(&mut waits, limit) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::fields::FieldLines;
 #[derive(Debug)]
 pub struct ResponseHead {
     status: u16,
+    /// What goes behind the status, where it is not the usual phrase.
+    reason: Option<Box<[u8]>>,
     fields: FieldLines,
     content_length: Option<u64>,
     connection: Connection,
@@ -60,6 +62,7 @@ impl ResponseHead {
             .filter(|number| (200..=999).contains(number));
         Ok(Self {
             status: number.ok_or(InvalidHead::Status(status))?,
+            reason: None,
             fields: FieldLines::with_room(),
             content_length: None,
             connection: Connection::Unsaid,
@@ -76,6 +79,7 @@ impl ResponseHead {
             format!("content-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n");
         Self {
             status,
+            reason: None,
             fields: FieldLines::checked(fields.into_bytes()),
             content_length: Some(length as u64),
             connection: Connection::Close,
@@ -148,6 +152,28 @@ impl ResponseHead {
         self.status
     }
 
+    /// Sets the reason phrase, of any bytes that a field value may have (RFC
+    /// 9112 section 4). Only HTTP/1 sends it.
+    ///
+    /// # Errors
+    /// [`InvalidHead::Reason`] for one with a control character.
+    pub fn set_reason(&mut self, phrase: &[u8]) -> Result<(), InvalidHead> {
+        if phrase == reason(self.status).as_bytes() {
+            return Ok(());
+        }
+        FieldLines::check(b"reason", phrase).map_err(|_| InvalidHead::Reason)?;
+        self.reason = Some(phrase.into());
+        Ok(())
+    }
+
+    /// The reason phrase: what was set, or what the status is registered with.
+    pub(crate) fn reason(&self) -> &[u8] {
+        match &self.reason {
+            Some(phrase) => phrase,
+            None => reason(self.status).as_bytes(),
+        }
+    }
+
     /// The `content-length` that the application set.
     pub fn content_length(&self) -> Option<u64> {
         self.content_length
@@ -192,6 +218,9 @@ pub(crate) fn is_bodiless(status: u16) -> bool {
 
 /// The reason phrase of a status code; empty for one that IANA does not list.
 pub fn reason(status: u16) -> &'static str {
+    if status == 200 {
+        return "OK"; // most are
+    }
     REASONS
         .binary_search_by_key(&status, |(code, _)| *code)
         .map_or("", |index| REASONS[index].1)

@@ -52,6 +52,12 @@ impl<A: App> Server<A> {
         tokio::task::unconstrained(turns).await;
     }
 
+    /// Waits until the application was called as often as
+    /// [`Settings::enough_calls`] says.
+    pub async fn used_enough(&self) {
+        poll_fn(|context| self.state.usage.poll_enough(context)).await;
+    }
+
     /// Stops accepting, after one last look at the backlog, and lets what
     /// began finish. Answers from now on end their connection.
     pub fn drain(&self) {

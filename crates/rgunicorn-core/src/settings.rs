@@ -1,6 +1,9 @@
 //! What an operator may change about serving HTTP, with the reason for each default.
 
+use std::env;
+use std::num::NonZeroU64;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::parser::Limits;
@@ -39,6 +42,12 @@ pub struct Settings {
     /// Calls of the application that run at once; beyond that requests are
     /// answered with 503.
     pub most_calls: Option<NonZeroUsize>,
+    /// Calls of the application after which the server says that it was used
+    /// enough; it serves on.
+    pub enough_calls: Option<NonZeroU64>,
+    /// Where the bodies of requests are kept that are too large for memory, for
+    /// applications that are called with all of it.
+    pub spool_directory: PathBuf,
     /// How long, after a drain began, a silent connection is still answered
     /// when it asks again. Closing at once would lose a request that is
     /// already on its way.
@@ -63,6 +72,8 @@ impl Default for Settings {
             write_timeout: Some(Duration::from_secs(60)),
             most_connections: None,
             most_calls: None,
+            enough_calls: None,
+            spool_directory: env::temp_dir(),
             drain_idle: Duration::from_secs(2),
             linger: Duration::from_secs(2),
             proxy: ProxySettings::default(),

@@ -2,7 +2,11 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::num::NonZeroU64;
 use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::access_log::AccessLog;
@@ -32,6 +36,7 @@ pub(crate) struct State {
     pub(crate) places_are_wanted: Cell<bool>,
     pub(crate) crowded: Warning,
     pub(crate) overloaded: Warning,
+    pub(crate) usage: Usage,
     buffers: RefCell<Vec<Vec<u8>>>,
     exchanges: RefCell<Vec<Rc<Exchange>>>,
 }
@@ -66,8 +71,45 @@ impl Warning {
     }
 }
 
+/// How often the application may still be called before that is enough.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    left: Cell<u64>,
+    watcher: RefCell<Option<Waker>>,
+}
+
+impl Usage {
+    fn new(enough: Option<NonZeroU64>) -> Self {
+        Self {
+            left: Cell::new(enough.map_or(u64::MAX, NonZeroU64::get)),
+            watcher: RefCell::default(),
+        }
+    }
+
+    /// One more call.
+    pub(crate) fn count(&self) {
+        let left = self.left.get().saturating_sub(1);
+        self.left.set(left);
+        if left == 0
+            && let Some(watcher) = self.watcher.take()
+        {
+            watcher.wake();
+        }
+    }
+
+    /// Ready once it was called enough.
+    pub(crate) fn poll_enough(&self, context: &Context<'_>) -> Poll<()> {
+        if self.left.get() == 0 {
+            return Poll::Ready(());
+        }
+        self.watcher.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
 impl State {
     pub(crate) fn new(settings: Settings, access_log: Option<AccessLog>) -> Self {
+        let enough_calls = settings.enough_calls;
         Self {
             settings,
             clock: Clock::new(),
@@ -79,6 +121,7 @@ impl State {
             places_are_wanted: Cell::new(false),
             crowded: Warning::default(),
             overloaded: Warning::default(),
+            usage: Usage::new(enough_calls),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::pin::pin;
 use std::task::Context;
@@ -16,14 +17,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::SockRef;
 use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 use tokio::io::Interest;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_util::io::poll_read_buf;
 
-use crate::file::FileRange;
 use crate::outgoing::Outgoing;
 use crate::outgoing::SLICES;
 
@@ -61,20 +60,20 @@ impl Stream {
     /// [`io::ErrorKind::UnexpectedEof`] when a file became shorter; any other
     /// is the end of the connection.
     pub(crate) fn poll_drain(
-        &mut self,
-        context: &mut Context<'_>,
+        &self,
+        gate: &mut Gate<'_, '_>,
         outgoing: &mut Outgoing,
     ) -> Poll<io::Result<()>> {
         let mut budget = FILE_BUDGET;
         while !outgoing.is_empty() {
             let written = if let Some(bytes) = outgoing.single() {
-                ready!(Pin::new(&mut *self).poll_write(context, bytes))?
+                ready!(self.poll_io(gate, |socket| socket.send_with_flags(bytes, QUIETLY)))?
             } else if let Some(range) = outgoing.next_file() {
                 if budget == 0 {
-                    context.waker().wake_by_ref(); // others have waited
+                    gate.come_back(); // others have waited
                     return Poll::Pending;
                 }
-                match ready!(self.poll_send_file(context, range, budget)) {
+                match ready!(self.poll_io(gate, |socket| range.send_to(socket.as_fd(), budget))) {
                     Err(error) if cannot_take_files(&error) => {
                         outgoing.load_next_file()?;
                         continue;
@@ -88,12 +87,16 @@ impl Stream {
             } else {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let filled = outgoing.slices(&mut slices);
-                let slices = &slices[..filled];
-                if outgoing.has_file() {
-                    ready!(self.poll_write_before_file(context, slices))?
+                // Before a file the kernel waits with a packet that is not full.
+                let flags = if outgoing.has_file() {
+                    QUIETLY | MSG_MORE
                 } else {
-                    ready!(Pin::new(&mut *self).poll_write_vectored(context, slices))?
-                }
+                    QUIETLY
+                };
+                let send = |socket: &SockRef<'_>| {
+                    socket.send_vectored_with_flags(&slices[..filled], flags)
+                };
+                ready!(self.poll_io(gate, send))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -103,49 +106,42 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what a file follows, so that the kernel waits with a packet that
-    /// is not full.
-    fn poll_write_before_file(
-        &self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_io(context, || {
-            self.socket().send_vectored_with_flags(slices, MSG_MORE)
-        })
-    }
-
-    fn poll_send_file(
-        &self,
-        context: &mut Context<'_>,
-        range: &FileRange,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_io(context, || range.send_to(self.socket().as_fd(), most))
-    }
-
-    /// Does what tokio has no method for, as soon as the socket takes bytes.
+    /// Writes once the gate is open.
     fn poll_io(
         &self,
-        context: &mut Context<'_>,
-        mut write: impl FnMut() -> io::Result<usize>,
+        gate: &mut Gate<'_, '_>,
+        write: impl Fn(&SockRef<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        let socket = self.socket();
+        let write = || write(&socket);
         loop {
-            let outcome = match self {
-                Self::Tcp(stream) => {
+            let outcome = match (&mut *gate, self) {
+                (Gate::Kernel, _) => match write() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Poll::Pending;
+                    }
+                    outcome => return Poll::Ready(outcome),
+                },
+                (Gate::Runtime(context), Self::Tcp(stream)) => {
                     ready!(stream.poll_write_ready(context))?;
-                    stream.try_io(Interest::WRITABLE, &mut write)
+                    stream.try_io(Interest::WRITABLE, write)
                 }
-                Self::Unix(stream) => {
+                (Gate::Runtime(context), Self::Unix(stream)) => {
                     ready!(stream.poll_write_ready(context))?;
-                    stream.try_io(Interest::WRITABLE, &mut write)
+                    stream.try_io(Interest::WRITABLE, write)
                 }
             };
             match outcome {
+                // tokio knows of it now, and will wake us.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),
             }
         }
+    }
+
+    /// A second descriptor of the socket, to wait with where the runtime cannot.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket().as_fd().try_clone_to_owned()
     }
 
     /// Whether the kernel holds bytes that nobody has read. Asks the kernel
@@ -199,6 +195,25 @@ const FILE_BUDGET: usize = 1024 * 1024;
 
 const MSG_MORE: i32 = nix::libc::MSG_MORE;
 
+/// A broken connection is an error, not a signal.
+const QUIETLY: i32 = nix::libc::MSG_NOSIGNAL;
+
+/// Who says whether a socket takes bytes.
+pub(crate) enum Gate<'a, 'b> {
+    /// The runtime, which wakes the context's owner when it does.
+    Runtime(&'a mut Context<'b>),
+    /// The kernel itself, while the runtime's thread is busy with a call.
+    Kernel,
+}
+
+impl Gate<'_, '_> {
+    fn come_back(&self) {
+        if let Self::Runtime(context) = self {
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -208,44 +223,6 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, data),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, data),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

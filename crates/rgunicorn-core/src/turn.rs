@@ -20,6 +20,7 @@ use tokio::time::sleep_until;
 
 use crate::accept::Acceptor;
 use crate::app::App;
+use crate::app::Bodies;
 use crate::connection::Connection;
 use crate::connection::Fate;
 use crate::ready::Remaining;
@@ -129,8 +130,12 @@ impl Turns {
     /// Lets the connections of the batch call the application, within the
     /// turn's budget. Returns how many had their turn.
     fn call<A: App>(&self, app: &A) -> usize {
+        let between = match app.bodies() {
+            Bodies::Streamed | Bodies::Gathered => CALLS_BETWEEN,
+            Bodies::Whole => 1, // each call may take long
+        };
         for (index, token) in self.batch.iter().enumerate() {
-            let look = index > 0 && index % CALLS_BETWEEN == 0;
+            let look = index > 0 && index % between == 0;
             if look && self.state.clock.now().elapsed() >= CALLS_BUDGET {
                 return index;
             }

@@ -8,12 +8,14 @@
 //! thread sleeps ([`park`]).
 
 pub mod reactor;
+pub mod drive;
 pub mod task;
 pub mod awaitable;
 pub mod census;
 pub mod loop_base;
 pub mod confined;
 pub mod descriptor;
+pub mod traceback;
 mod alarm;
 mod watch;
 mod schedule;

@@ -18,20 +18,13 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::Builder;
-use tokio::runtime::LocalOptions;
 use tokio::runtime::LocalRuntime;
 
 use crate::alarm::Alarm;
 use crate::confined;
-use crate::park;
-use crate::park::Held;
+use crate::drive;
 use crate::schedule;
 use crate::watch::watch;
-
-/// Tasks run between two looks at asyncio and at the I/O driver. The server is
-/// one task; where it has more to do than fits a turn, asyncio goes first.
-const EVENT_INTERVAL: u32 = 2;
 
 /// The runtime, as asyncio's selector sees it.
 #[pyclass(unsendable, frozen, module = "rgunicorn._rgunicorn")]
@@ -70,12 +63,7 @@ impl Reactor {
     /// # Errors
     /// `OSError` when the kernel gives no descriptor.
     pub fn new(py: Python<'_>, asyncio_epoll: RawFd) -> PyResult<Py<Self>> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .event_interval(EVENT_INTERVAL)
-            .on_thread_park(park::on_park)
-            .on_thread_unpark(park::on_unpark)
-            .build_local(LocalOptions::default())?;
+        let runtime = drive::build()?;
         let guard = runtime.enter();
         let nested = watch(duplicate(asyncio_epoll)?)?;
         let alarm = Alarm::new()?;
@@ -100,9 +88,7 @@ impl Reactor {
 
     fn run(&self, py: Python<'_>, wait: impl Future<Output = ()>) {
         self.taking.set(Taking::Turn);
-        let held = Held::new(py);
-        self.runtime.block_on(wait);
-        drop(held);
+        drive::run(py, &self.runtime, wait);
         schedule::unlisten();
         self.taking.set(Taking::None);
     }

@@ -26,7 +26,8 @@ settings! {
     "Worker Processes" {
         /// Number of worker processes. The default is taken from $WEB_CONCURRENCY if that is set.
         workers: Count { flags: &["-w", "--workers"], meta: "INT", default: Some("1") }
-        /// How workers call the application. This version has `asgi`.
+        /// How workers call the application: `sync` for WSGI, one request at a time, `gthread` for WSGI
+        /// on threads, or `asgi`.
         worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
         /// Most clients connected to one worker at once; 0 is no limit. Beyond it new clients
         /// wait in the backlog, and may take the place of an idle one.
@@ -34,6 +35,13 @@ settings! {
         /// Most calls of the application that run at once in one worker; 0 is no limit. Beyond it
         /// requests are answered with 503.
         limit_concurrency: Count { flags: &["--limit-concurrency"], meta: "INT", default: Some("0") }
+        /// Threads of each worker that call a WSGI application. More than one makes `sync` a `gthread`.
+        threads: Count { flags: &["--threads"], meta: "INT", default: Some("1") }
+        /// Requests after which a worker is replaced; 0 is never. It serves on until the other is ready.
+        max_requests: Count { flags: &["--max-requests"], meta: "INT", default: Some("0") }
+        /// Most requests that are added to max_requests, at random for each worker, so that not all
+        /// are replaced at once.
+        max_requests_jitter: Count { flags: &["--max-requests-jitter"], meta: "INT", default: Some("0") }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
         timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30") }
         /// Seconds a worker has to finish its requests once it was told to leave. After half of them
@@ -95,6 +103,9 @@ settings! {
         proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
     }
     "Server Mechanics" {
+        /// What becomes of header fields whose names have an underscore, in WSGI: drop, refuse or
+        /// dangerous.
+        header_map: Text { flags: &["--header-map"], meta: "STRING", default: Some("drop") }
         /// Load the application in the master, before the workers are forked.
         preload_app: Switch { flags: &["--preload"], default: Some("false") }
         /// Directory to enter before the application is loaded. [default: where the command was started]
@@ -113,6 +124,10 @@ settings! {
         permit_unconventional_http_version: Switch { flags: &["--permit-unconventional-http-version"], default: Some("false") }
         /// Accept lower case in methods, and read it as upper case.
         casefold_http_method: Switch { flags: &["--casefold-http-method"], default: Some("false") }
+        /// Whether files are sent by the kernel (`wsgi.file_wrapper`).
+        sendfile: Switch { flags: &["--sendfile", "--no-sendfile"], default: Some("true") }
+        /// Directory for request bodies that are too large for memory. [default: the system's]
+        tmp_upload_dir: OptionalText {}
         /// Path under which a proxy in front serves the application: `root_path` of the ASGI scope.
         root_path: Text { flags: &["--root-path"], meta: "STRING", default: Some("") }
     }
@@ -162,7 +177,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "enable_backlog_metric",
     "enable_stdio_inheritance",
     "group",
-    "header_map",
     "http2_cleartext",
     "http2_initial_window_size",
     "http2_max_concurrent_streams",
@@ -176,8 +190,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "logconfig_dict",
     "logconfig_json",
     "logger_class",
-    "max_requests",
-    "max_requests_jitter",
     "nworkers_changed",
     "on_dirty_starting",
     "on_exit",
@@ -200,7 +212,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "reload_engine",
     "reload_extra_files",
     "reuse_port",
-    "sendfile",
     "spew",
     "ssl_context",
     "ssl_version",
@@ -211,8 +222,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "syslog_addr",
     "syslog_facility",
     "syslog_prefix",
-    "threads",
-    "tmp_upload_dir",
     "umask",
     "user",
     "uwsgi_allow_ips",

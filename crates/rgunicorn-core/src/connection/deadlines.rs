@@ -172,7 +172,8 @@ impl Connection {
     fn has_left_unseen(&self, exchange: &Exchange) -> bool {
         let paused = !self.wants_input(&self.input.borrow());
         let answered = exchange.outbound.borrow().stage.is_complete();
-        paused && !answered && self.stream.borrow().has_ended()
+        let waited_for = answered || exchange.outlasts_client.get();
+        paused && !waited_for && self.stream.borrow().has_ended()
     }
 
     /// Whether the client took no byte of what waits for it, for too long.
@@ -196,8 +197,9 @@ impl Connection {
     /// buffer is full it is we who do not read. Nor is one late that was never
     /// told to continue.
     fn does_not_send(&self, exchange: &Exchange) -> bool {
+        let wanted = self.phase.get() == Phase::Gathering || exchange.awaits_body();
         let holds_back = exchange.inbound.borrow().expectation == Expectation::Waiting;
-        if holds_back || !exchange.awaits_body() {
+        if holds_back || !wanted {
             return false;
         }
         let input = self.input.borrow();
@@ -262,7 +264,7 @@ impl Connection {
             Phase::Lingering | Phase::Discarding { .. } | Phase::Ending(_) => {
                 return Some(settings.linger);
             }
-            Phase::Exchanging | Phase::Closed => return None,
+            Phase::Gathering | Phase::Exchanging | Phase::Closed => return None,
         };
         let state::Phase::Draining { since } = self.state.phase() else {
             return allowed;

@@ -19,13 +19,20 @@ use crate::exchange::Outbound;
 use crate::exchange::Stage;
 use crate::outgoing::Outgoing;
 use crate::settings::WRITE_LOW_WATER;
+use crate::stream::Gate;
 
 impl Connection {
     /// Writes what can be written, and moves on once an answer is complete.
     pub(crate) fn write(&self) {
+        let mut context = Context::from_waker(self.readiness.waker());
+        self.write_by(&mut Gate::Runtime(&mut context));
+    }
+
+    /// The same, by whoever knows whether the socket takes bytes.
+    pub(super) fn write_by(&self, gate: &mut Gate<'_, '_>) {
         let exchange = self.exchange.borrow().clone();
         let stage = exchange.as_ref().map(|exchange| self.encode(exchange));
-        let drained = self.drain_output();
+        let drained = self.drain_output(gate);
         match (drained, exchange, stage) {
             (Poll::Ready(Err(error)), Some(exchange), _)
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
@@ -44,11 +51,10 @@ impl Connection {
         }
     }
 
-    fn drain_output(&self) -> Poll<io::Result<()>> {
-        let mut context = Context::from_waker(self.readiness.waker());
+    fn drain_output(&self, gate: &mut Gate<'_, '_>) -> Poll<io::Result<()>> {
         let output = &mut *self.output.borrow_mut();
         let before = output.len();
-        let drained = self.stream.borrow_mut().poll_drain(&mut context, output);
+        let drained = self.stream.borrow().poll_drain(gate, output);
         let sent = before.saturating_sub(output.len()) as u64;
         self.waits.sent.set(self.waits.sent.get() + sent);
         drained

@@ -1,0 +1,345 @@
+//! What a worker is to do, until when, and how what does not end is made to.
+//!
+//! The same for every kind of worker. [`steering`](super::steering) tells it
+//! what the master wants.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::process;
+use std::rc::Rc;
+use std::time::Duration;
+use std::time::Instant;
+
+use rgunicorn_core::app::App;
+use rgunicorn_core::server::Server;
+use rgunicorn_supervisor::Seat;
+use tokio::runtime::LocalRuntime;
+use tokio::time::sleep_until;
+
+use crate::config::Config;
+use crate::exit;
+use crate::logging;
+
+/// What a worker is to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Plan {
+    /// Serve until told otherwise.
+    Serve,
+    /// End, at the latest at the deadline.
+    Stop {
+        /// When the master loses patience.
+        deadline: Instant,
+    },
+}
+
+/// After INT and QUIT; the master waits for two seconds.
+const FAST: Duration = Duration::from_secs(1);
+
+/// At most so much of the graceful timeout is kept for the lifespan's shutdown.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// How often the heartbeat is shown, at the least.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// The server of a worker, whatever its applications are.
+pub(super) trait Served {
+    fn drain(&self);
+    fn stop(&self);
+    fn abort(&self);
+    fn connections(&self) -> usize;
+    fn bid_farewell(&self) -> usize;
+    fn reopen_access_log(&self) -> std::io::Result<()>;
+    /// Cancels the calls that run.
+    fn cancel(&self);
+    /// What is to be done every now and then.
+    fn look_after(&self, config: &Config);
+}
+
+/// What an application adds to how its server is steered.
+pub(super) trait Calls {
+    /// Cancels the calls that run.
+    fn cancel(&self);
+    /// What is to be done every now and then.
+    fn look_after(&self, config: &Config);
+}
+
+impl<A: App + Calls> Served for Server<A> {
+    fn drain(&self) {
+        self.drain();
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn connections(&self) -> usize {
+        self.connections()
+    }
+
+    fn bid_farewell(&self) -> usize {
+        self.bid_farewell()
+    }
+
+    fn reopen_access_log(&self) -> std::io::Result<()> {
+        self.reopen_access_log()
+    }
+
+    fn cancel(&self) {
+        self.app().cancel();
+    }
+
+    fn look_after(&self, config: &Config) {
+        self.app().look_after(config);
+    }
+}
+
+/// The course of one worker's life.
+pub(super) struct Course {
+    pub(super) config: Config,
+    pub(super) seat: Seat,
+    pub(super) runtime: Rc<LocalRuntime>,
+    plan: Cell<Plan>,
+    server: RefCell<Option<Rc<dyn Served>>>,
+    /// Ends a start that takes too long.
+    give_up_starting: RefCell<Option<Box<dyn Fn()>>>,
+    exit_code: Cell<u8>,
+}
+
+impl Course {
+    pub(super) fn new(mut config: Config, seat: Seat, runtime: Rc<LocalRuntime>) -> Rc<Self> {
+        let more = at_random(config.max_requests_jitter);
+        let enough = config.http.enough_calls;
+        config.http.enough_calls = enough.map(|enough| enough.saturating_add(more));
+        Rc::new(Self {
+            config,
+            seat,
+            runtime,
+            plan: Cell::new(Plan::Serve),
+            server: RefCell::default(),
+            give_up_starting: RefCell::default(),
+            exit_code: Cell::new(exit::OK),
+        })
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        self.exit_code.get()
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        self.plan.get()
+    }
+
+    pub(super) fn server(&self) -> Option<Rc<dyn Served>> {
+        self.server.borrow().clone()
+    }
+
+    /// Steers `server` from now on, and asks for a successor once it was used
+    /// enough (`max_requests`).
+    pub(super) fn adopt<A: App + Calls>(self: &Rc<Self>, server: &Rc<Server<A>>) {
+        let served: Rc<dyn Served> = Rc::<Server<A>>::clone(server);
+        self.server.replace(Some(served));
+        if self.config.http.enough_calls.is_some() {
+            let (this, server) = (Rc::clone(self), Rc::clone(server));
+            self.runtime.spawn_local(async move {
+                server.used_enough().await;
+                tracing::info!("Autorestarting worker after current request.");
+                this.seat.wants_replacement();
+            });
+        }
+    }
+
+    pub(super) fn set_give_up_starting(&self, give_up: Box<dyn Fn()>) {
+        self.give_up_starting.replace(Some(give_up));
+    }
+
+    /// Says that the worker must not be replaced but given up.
+    pub(super) fn fail(&self, reason: &str) {
+        if !reason.is_empty() {
+            tracing::error!("{reason}");
+        }
+        tracing::error!("Application startup failed. Exiting.");
+        self.exit_code.set(exit::WORKER_BOOT);
+    }
+
+    /// A bug of ours ended the server's task: only a new worker can serve.
+    pub(super) fn give_up_serving(&self) {
+        tracing::error!(
+            critical = true,
+            "The server's task panicked: the worker ends."
+        );
+        self.exit_code.set(exit::INTERNAL);
+        if let Some(server) = self.server() {
+            server.abort();
+        }
+    }
+
+    /// TERM: finishes what began, within the graceful timeout.
+    pub(super) fn drain(self: &Rc<Self>) {
+        let graceful = self.config.graceful_timeout;
+        if !self.begin_stop(graceful) {
+            return;
+        }
+        self.end_by_stages(Stages::graceful(graceful));
+        if let Some(server) = self.server() {
+            server.drain();
+        }
+    }
+
+    /// INT and QUIT: cancels what runs. Overtakes a drain.
+    pub(super) fn stop(self: &Rc<Self>) {
+        self.begin_stop(FAST);
+        if let Some(server) = self.server() {
+            server.stop();
+        }
+        self.end_by_stages(Stages::FAST);
+    }
+
+    /// Sets the deadline, unless there is an earlier one. Reports whether it did.
+    fn begin_stop(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        match self.plan() {
+            Plan::Stop { deadline: earlier } if earlier <= deadline => false,
+            _ => {
+                self.plan.set(Plan::Stop { deadline });
+                true
+            }
+        }
+    }
+
+    /// Ends what does not end by itself, more firmly from stage to stage.
+    fn end_by_stages(self: &Rc<Self>, stages: Stages) {
+        let begin = tokio::time::Instant::now();
+        let this = Rc::clone(self);
+        let Some(server) = self.server() else {
+            // Told to end before it served: its startup may take as long as requests may.
+            self.runtime.spawn_local(async move {
+                sleep_until(begin + stages.cancel).await;
+                if let Some(give_up) = &*this.give_up_starting.borrow() {
+                    give_up();
+                }
+            });
+            return;
+        };
+        self.runtime.spawn_local(async move {
+            sleep_until(begin + stages.farewell).await;
+            bid_farewell(&*server);
+            sleep_until(begin + stages.cancel).await;
+            server.cancel();
+            sleep_until(begin + stages.abort).await;
+            if server.connections() > 0 {
+                tracing::warn!("Forcing close of {} connections", server.connections());
+            }
+            server.abort();
+        });
+    }
+
+    /// USR1: the log files were moved away.
+    pub(super) fn reopen_logs(&self) {
+        logging::reopen();
+        let reopened = self.server().map_or(Ok(()), |it| it.reopen_access_log());
+        if let Err(error) = reopened {
+            tracing::error!("Cannot reopen the access log: {error}");
+        }
+    }
+
+    /// Shows the master that this worker is alive, and looks after the worker.
+    /// To be called where it proves both that the runtime takes turns and that
+    /// Python runs. Returns when to do so again.
+    pub(super) fn beat(self: &Rc<Self>) -> Duration {
+        let (now, beat) = (Instant::now(), self.seat.beat());
+        beat.runtime(now);
+        beat.python(now);
+        if self.seat.master_is_gone() && self.plan() == Plan::Serve {
+            tracing::warn!("The master is gone: worker (pid: {}) ends.", process::id());
+            self.drain();
+        }
+        if let Some(server) = self.server() {
+            server.look_after(&self.config);
+        }
+        self.beat_interval()
+    }
+
+    /// How often the heartbeat is due.
+    pub(super) fn beat_interval(&self) -> Duration {
+        let timeout = self.config.timeout;
+        if timeout.is_zero() {
+            BEAT
+        } else {
+            BEAT.min(timeout / 3)
+        }
+    }
+}
+
+/// When what does not end by itself is made to, counted from the begin of a stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stages {
+    /// Applications are told that their clients left, and may still answer.
+    farewell: Duration,
+    /// Tasks are cancelled.
+    cancel: Duration,
+    /// Connections are closed.
+    abort: Duration,
+}
+
+impl Stages {
+    const FAST: Self = Self {
+        farewell: Duration::ZERO,
+        cancel: FAST.checked_div(4).expect("four is not zero"),
+        abort: FAST.checked_div(2).expect("two is not zero"),
+    };
+
+    /// Half of the time for answers that end by themselves; then those are made to end that end
+    /// only with their client, and have nearly as long for it.
+    fn graceful(within: Duration) -> Self {
+        let reserve = RESERVE.min(within / 4);
+        Self {
+            farewell: within / 2,
+            cancel: within - reserve,
+            abort: within - reserve / 2,
+        }
+    }
+}
+
+/// A number from 0 to `most`. Different in each process.
+fn at_random(most: u64) -> u64 {
+    // Its keys come from the kernel's random numbers.
+    let drawn = RandomState::new().hash_one(process::id());
+    drawn % most.saturating_add(1)
+}
+
+fn bid_farewell(server: &dyn Served) {
+    let count = server.bid_farewell();
+    if count > 0 {
+        tracing::info!("Telling {count} unfinished request(s) to end (http.disconnect)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stages_of_a_stop_come_in_order_and_leave_time_for_the_lifespan() {
+        let seconds = |farewell, cancel, abort| Stages {
+            farewell: Duration::from_secs_f64(farewell),
+            cancel: Duration::from_secs_f64(cancel),
+            abort: Duration::from_secs_f64(abort),
+        };
+        let rows = [
+            (30, seconds(15.0, 29.0, 29.5)),
+            (4, seconds(2.0, 3.0, 3.5)),
+            (1, seconds(0.5, 0.75, 0.875)),
+            (0, seconds(0.0, 0.0, 0.0)),
+        ];
+        for (within, stages) in rows {
+            assert_eq!(Stages::graceful(Duration::from_secs(within)), stages);
+        }
+        assert_eq!(Stages::FAST, seconds(0.0, 0.25, 0.5));
+    }
+}

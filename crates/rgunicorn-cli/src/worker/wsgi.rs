@@ -1,0 +1,188 @@
+//! A worker of a WSGI application, called on the worker's own thread or on a
+//! pool of threads.
+//!
+//! No asyncio: an application that runs a loop of its own must find none.
+
+use std::env;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::raise;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use rgunicorn_core::app::App;
+use rgunicorn_core::listen::Listener;
+use rgunicorn_core::server::Server;
+use rgunicorn_eventloop::drive;
+use rgunicorn_supervisor::Seat;
+use rgunicorn_wsgi::app::Waiting;
+use rgunicorn_wsgi::app::WsgiApp;
+use rgunicorn_wsgi::pool::PooledApp;
+use rgunicorn_wsgi::settings::Settings;
+use tokio::time::sleep;
+
+use super::course::Calls;
+use super::course::Course;
+use super::course::Plan;
+use super::steering;
+use crate::config::Config;
+use crate::logging;
+
+/// Serves until told to stop, one request at a time. Returns the worker's exit code.
+pub(super) fn serve(
+    py: Python<'_>,
+    config: &Config,
+    listeners: Vec<Listener>,
+    seat: Seat,
+    app: &Bound<'_, PyAny>,
+) -> PyResult<u8> {
+    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
+    steering::listen(&course)?;
+    let waiting = Waiting {
+        beat: Box::new(show_life(&course)),
+        every: course.beat_interval(),
+        patience: config.http.write_timeout,
+    };
+    let app = WsgiApp::new(app, &settings(config), waiting, Box::new(end_worker))?;
+    let server = make_server(&course, listeners, app)?;
+    let serving = course
+        .runtime
+        .spawn_local(async move { server.run().await });
+    let beating = course.runtime.spawn_local(beat(Rc::clone(&course)));
+    course.seat.ready();
+    if drive::run(py, &course.runtime, serving).is_err() {
+        course.give_up_serving();
+    }
+    beating.abort();
+    Ok(course.exit_code())
+}
+
+/// The same on so many threads.
+pub(super) fn serve_pooled(
+    py: Python<'_>,
+    config: &Config,
+    listeners: Vec<Listener>,
+    seat: Seat,
+    app: &Bound<'_, PyAny>,
+) -> PyResult<u8> {
+    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
+    steering::listen(&course)?;
+    let app = PooledApp::new(app, &settings(config), config.threads, Arc::new(end_worker))?;
+    let server = make_server(&course, listeners, app)?;
+    let (delivered, served) = (Rc::clone(&server), Rc::clone(&server));
+    let delivering = course
+        .runtime
+        .spawn_local(async move { delivered.app().deliver().await });
+    let serving = course
+        .runtime
+        .spawn_local(async move { served.run().await });
+    let beating = course.runtime.spawn_local(beat(Rc::clone(&course)));
+    course.seat.ready();
+    if drive::run_detached(py, &course.runtime, serving).is_err() {
+        course.give_up_serving();
+    }
+    beating.abort();
+    delivering.abort();
+    server.app().close();
+    let threads = server.app().threads();
+    // Some may go on for clients that have left.
+    let patience = match course.plan() {
+        Plan::Serve => LAST_WORDS,
+        Plan::Stop { deadline } => deadline.saturating_duration_since(Instant::now()),
+    };
+    let left = py.detach(|| threads.wait(patience.max(LAST_WORDS)));
+    if left > 0 {
+        // They would wake up in an interpreter that is being taken apart.
+        tracing::warn!("{left} thread(s) still call the application: leaving without them.");
+        py.import("os")?
+            .call_method1("_exit", (course.exit_code(),))?;
+    }
+    Ok(course.exit_code())
+}
+
+/// What a thread gets to come back from the application once its client was cut off.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// What a call does while it waits for its client: the worker does not hang.
+fn show_life(course: &Rc<Course>) -> impl Fn() + 'static {
+    let beat = course.seat.beat();
+    move || {
+        let now = Instant::now();
+        beat.runtime(now);
+        beat.python(now);
+    }
+}
+
+/// The application wants its worker to end: as the master would say it.
+fn end_worker() {
+    // Fails only for a signal that does not exist.
+    let _ = raise(Signal::SIGTERM);
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        script_name: script_name(config),
+        multiprocess: config.workers > 1,
+        multithread: config.threads > 1,
+        sendfile: config.sendfile,
+        header_map: config.header_map,
+        believes_clients: config.believes_clients,
+        errors: logging::write_raw,
+    }
+}
+
+/// Where the application is mounted: as gunicorn, `$SCRIPT_NAME` says it where no setting does.
+fn script_name(config: &Config) -> String {
+    let from_environment = || env::var("SCRIPT_NAME").unwrap_or_default();
+    if config.root_path.is_empty() {
+        from_environment()
+    } else {
+        config.root_path.clone()
+    }
+}
+
+fn make_server<A: App + Calls>(
+    course: &Rc<Course>,
+    listeners: Vec<Listener>,
+    app: A,
+) -> PyResult<Rc<Server<A>>> {
+    let config = &course.config;
+    let access_log = logging::open_access_log(config)
+        .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
+    let _context = course.runtime.enter();
+    let server = Server::new(app, listeners, config.http.clone(), access_log)?;
+    course.adopt(&server);
+    Ok(server)
+}
+
+/// The heartbeat, between calls: one that takes longer than `timeout` ends its worker.
+async fn beat(course: Rc<Course>) {
+    loop {
+        let next = course.beat();
+        Python::attach(|py| {
+            drive::tidy_up();
+            if let Err(error) = py.check_signals() {
+                tracing::error!("A signal handler of the application ended its worker: {error}");
+                course.drain();
+            }
+        });
+        sleep(next).await;
+    }
+}
+
+impl Calls for WsgiApp {
+    fn cancel(&self) {}
+
+    fn look_after(&self, _config: &Config) {}
+}
+
+impl Calls for PooledApp {
+    fn cancel(&self) {
+        self.close();
+    }
+
+    fn look_after(&self, _config: &Config) {}
+}

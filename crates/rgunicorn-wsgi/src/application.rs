@@ -1,0 +1,146 @@
+//! One call of the application, from the request to the end of its answer, on
+//! whatever thread it runs.
+
+use std::rc::Rc;
+
+use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use rgunicorn_core::spool::Spooled;
+use rgunicorn_eventloop::task::ends_process;
+use rgunicorn_eventloop::traceback::traceback;
+
+use crate::asked::Asked;
+use crate::early_hints::Present;
+use crate::early_hints::SendEarlyHints;
+use crate::environ::Environs;
+use crate::environ::Unusable;
+use crate::input::Input;
+use crate::port::Port;
+use crate::promptness::Promptness;
+use crate::reply::Question;
+use crate::reply::Reply;
+use crate::reply::Start;
+use crate::respond::Files;
+use crate::respond::respond;
+use crate::settings::Settings;
+use crate::source::Source;
+
+/// A WSGI application, as one thread calls it.
+pub(crate) struct Application {
+    app: Py<PyAny>,
+    environs: Environs,
+    files: Files,
+    /// What every request without a body reads.
+    nothing: Py<Input>,
+    present: Present,
+    promptness: Promptness,
+}
+
+/// What a call means for its worker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub(crate) enum Outcome {
+    /// It serves on.
+    Served,
+    /// The application wants it to end (`SystemExit`, `KeyboardInterrupt`).
+    Exit,
+}
+
+impl Application {
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn new(app: &Bound<'_, PyAny>, settings: &Settings) -> PyResult<Self> {
+        let py = app.py();
+        let present = Present::default();
+        let early_hints = Bound::new(py, SendEarlyHints::new(present.clone()))?;
+        Ok(Self {
+            app: app.clone().unbind(),
+            environs: Environs::new(settings, early_hints.as_any())?,
+            present,
+            promptness: Promptness::default(),
+            files: if settings.sendfile {
+                Files::Sent
+            } else {
+                Files::Read
+            },
+            nothing: Py::new(py, Input::new(Source::Memory(None)))?,
+        })
+    }
+
+    /// Calls the application and sends what it returns.
+    pub(crate) fn call(
+        &self,
+        py: Python<'_>,
+        asked: &Asked<'_>,
+        body: Option<Spooled>,
+        port: Port,
+    ) -> Outcome {
+        let question = if asked.head.method() == "HEAD" {
+            Question::Head
+        } else {
+            Question::Whole
+        };
+        let reply = Reply::new(port, question);
+        match self.run(py, asked, &reply, body) {
+            Ok(()) => Outcome::Served,
+            Err(Unusable::Underscore(name)) => {
+                refuse(py, asked, &reply, &name);
+                Outcome::Served
+            }
+            Err(Unusable::Python(error)) => fail(py, &error, &reply, asked.head.target()),
+        }
+    }
+
+    fn run(
+        &self,
+        py: Python<'_>,
+        asked: &Asked<'_>,
+        reply: &Rc<Reply>,
+        body: Option<Spooled>,
+    ) -> Result<(), Unusable> {
+        let environ = self.environs.build(py, asked)?;
+        let input = match body {
+            None => self.nothing.bind(py).clone(),
+            Some(body) => Bound::new(py, Input::new(Source::new(body)))?,
+        };
+        environ.set_item(intern!(py, "wsgi.input"), input)?;
+        let _entered = self.present.enter(reply);
+        let start = Bound::new(py, Start::new(Rc::clone(reply)))?;
+        let start_response = start.getattr(intern!(py, "start_response"))?;
+        let result = self.app.bind(py).call1((environ, start_response))?;
+        Ok(respond(reply, &result, self.files, &self.promptness)?)
+    }
+}
+
+fn refuse(py: Python<'_>, asked: &Asked<'_>, reply: &Reply, name: &str) {
+    tracing::warn!(
+        "Invalid request from ip={}: header name with an underscore: \"{name}\" (header_map)",
+        asked.client_text
+    );
+    if reply
+        .refuse(py, 400, b"header names with an underscore are refused\n")
+        .is_err()
+    {
+        reply.port().abort();
+    }
+}
+
+/// What an error means for the answer, the log and the worker.
+fn fail(py: Python<'_>, error: &PyErr, reply: &Reply, uri: &str) -> Outcome {
+    if reply.is_satisfied() {
+        reply.finish(); // what was promised was kept
+    } else {
+        reply.port().abort();
+    }
+    if ends_process(py, error) {
+        tracing::error!("The application ended its worker: {error}");
+        return Outcome::Exit;
+    }
+    if reply.port().is_disconnected() && error.is_instance_of::<PyBrokenPipeError>(py) {
+        tracing::debug!("Client disconnected before its response was complete.");
+    } else {
+        tracing::error!("Error handling request {uri}\n{}", traceback(py, error));
+    }
+    Outcome::Served
+}

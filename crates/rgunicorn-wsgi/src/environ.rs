@@ -1,0 +1,282 @@
+//! A request as PEP 3333's `environ`, with the keys that gunicorn adds.
+//!
+//! What does not change between requests is copied from a template: one for
+//! the application, completed once for each connection.
+
+use std::any::Any;
+use std::net::SocketAddr;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::types::PyString;
+use rgunicorn_core::parser::Head;
+use rgunicorn_core::parser::Version;
+use rgunicorn_core::parser::percent_decode;
+use rgunicorn_core::proxy::Forwarded;
+use rgunicorn_core::proxy::mount;
+use rgunicorn_core::request::Scheme;
+use rgunicorn_core::request::ServerAddress;
+
+use crate::asked::Asked;
+use crate::errors::ErrorStream;
+use crate::field_name::FieldNames;
+use crate::field_name::Key;
+use crate::file_wrapper::FileWrapper;
+use crate::settings::HeaderMap;
+use crate::settings::Settings;
+use crate::text::native;
+
+/// Makes environs for one application.
+pub(crate) struct Environs {
+    template: Py<PyDict>,
+    names: FieldNames,
+    script_name: String,
+    header_map: HeaderMap,
+    believes_clients: bool,
+}
+
+/// Why a request has no environ.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// A field's name has an underscore (`header_map = refuse`).
+    Underscore(String),
+    /// An object could not be made.
+    Python(PyErr),
+}
+
+impl From<PyErr> for Unusable {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+impl Environs {
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn new(settings: &Settings, early_hints: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = early_hints.py();
+        let template = PyDict::new(py);
+        template.set_item("wsgi.version", (1, 0))?;
+        template.set_item(
+            "wsgi.errors",
+            Bound::new(py, ErrorStream::new(settings.errors))?,
+        )?;
+        template.set_item("wsgi.multithread", settings.multithread)?;
+        template.set_item("wsgi.multiprocess", settings.multiprocess)?;
+        template.set_item("wsgi.run_once", false)?;
+        template.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
+        template.set_item("wsgi.input_terminated", true)?;
+        template.set_item("wsgi.early_hints", early_hints)?;
+        template.set_item("SERVER_SOFTWARE", SOFTWARE)?;
+        template.set_item("SCRIPT_NAME", &settings.script_name)?;
+        Ok(Self {
+            template: template.unbind(),
+            names: FieldNames::new(),
+            script_name: settings.script_name.clone(),
+            header_map: settings.header_map,
+            believes_clients: settings.believes_clients,
+        })
+    }
+
+    /// The environ of one request, but for what belongs to its call.
+    ///
+    /// # Errors
+    /// See [`Unusable`].
+    pub(crate) fn build<'py>(
+        &self,
+        py: Python<'py>,
+        asked: &Asked<'_>,
+    ) -> Result<Bound<'py, PyDict>, Unusable> {
+        let head = asked.head;
+        let environ = self.of_connection(py, asked)?;
+        environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, head.method()))?;
+        environ.set_item(intern!(py, "RAW_URI"), PyString::new(py, head.target()))?;
+        environ.set_item(intern!(py, "QUERY_STRING"), PyString::new(py, head.query()))?;
+        environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol(py, head.version()))?;
+        self.set_path(&environ, asked)?;
+        self.set_fields(&environ, head)?;
+        if let Some(forwarded) = asked.forwarded {
+            self.set_forwarded(&environ, forwarded)?;
+        }
+        if matches!(asked.server, ServerAddress::Unix(_)) {
+            set_server_from_host(&environ, asked)?;
+        }
+        Ok(environ)
+    }
+
+    /// The template with both ends of the connection, made once for each where
+    /// there is a place to keep it.
+    fn of_connection<'py>(
+        &self,
+        py: Python<'py>,
+        asked: &Asked<'_>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let known = |kept: &'_ Box<dyn Any>| {
+            kept.downcast_ref::<Py<PyDict>>()
+                .map(|it| it.bind(py).clone())
+        };
+        let Some(cache) = asked.cache else {
+            return self.made_for(py, asked);
+        };
+        match cache.get().and_then(known) {
+            Some(template) => template.copy(),
+            None => {
+                let template = self.made_for(py, asked)?;
+                let copy = template.copy();
+                let _ = cache.set(Box::new(template.unbind()));
+                copy
+            }
+        }
+    }
+
+    fn made_for<'py>(&self, py: Python<'py>, asked: &Asked<'_>) -> PyResult<Bound<'py, PyDict>> {
+        let template = self.template.bind(py).copy()?;
+        template.set_item(intern!(py, "wsgi.url_scheme"), scheme(asked.scheme))?;
+        if let ServerAddress::Tcp(server) = asked.server {
+            let name = server.ip().to_canonical().to_string();
+            template.set_item(intern!(py, "SERVER_NAME"), name)?;
+            template.set_item(intern!(py, "SERVER_PORT"), server.port().to_string())?;
+            if asked.proxied {
+                set_proxied(&template, *server)?;
+            }
+        }
+        template.set_item(intern!(py, "REMOTE_ADDR"), asked.client_text)?;
+        if let Some(client) = asked.client {
+            template.set_item(intern!(py, "REMOTE_PORT"), client.port().to_string())?;
+        }
+        Ok(template)
+    }
+
+    /// `SCRIPT_NAME` and `PATH_INFO`: the mount point, which a proxy may or may
+    /// not have taken off, and the rest.
+    fn set_path(&self, environ: &Bound<'_, PyDict>, asked: &Asked<'_>) -> PyResult<()> {
+        let py = environ.py();
+        let mounted = mount(asked.head.path(), &self.script_name, asked.forwarded);
+        if asked.forwarded.is_some() {
+            environ.set_item(intern!(py, "SCRIPT_NAME"), decoded(py, &mounted.root))?;
+        }
+        let rest = mounted
+            .path
+            .strip_prefix(&*mounted.root)
+            .unwrap_or(&mounted.path);
+        environ.set_item(intern!(py, "PATH_INFO"), decoded(py, rest))
+    }
+
+    /// What a trusted proxy said goes before what the connection says.
+    fn set_forwarded(&self, environ: &Bound<'_, PyDict>, forwarded: &Forwarded) -> PyResult<()> {
+        let py = environ.py();
+        if let Some(client) = forwarded.client.as_ref().filter(|_| self.believes_clients) {
+            environ.set_item(intern!(py, "REMOTE_ADDR"), &client.host)?;
+            if client.port > 0 {
+                environ.set_item(intern!(py, "REMOTE_PORT"), client.port.to_string())?;
+            } else if environ.contains(intern!(py, "REMOTE_PORT"))? {
+                environ.del_item(intern!(py, "REMOTE_PORT"))?;
+            }
+        }
+        if let Some(said) = forwarded.scheme {
+            environ.set_item(intern!(py, "wsgi.url_scheme"), scheme(said))?;
+        }
+        if let Some(host) = &forwarded.host {
+            environ.set_item(intern!(py, "SERVER_NAME"), &host.name)?;
+            environ.set_item(intern!(py, "SERVER_PORT"), host.port.to_string())?;
+            environ.set_item(intern!(py, "HTTP_HOST"), &host.field)?;
+        }
+        Ok(())
+    }
+
+    /// `HTTP_*`; repeated fields are joined, as RFC 9110 section 5.3 allows. Only
+    /// cookies have another separator (RFC 9113 section 8.2.3).
+    fn set_fields(&self, environ: &Bound<'_, PyDict>, head: &Head) -> Result<(), Unusable> {
+        let py = environ.py();
+        for (name, value) in head.fields() {
+            let key = match self.names.key(py, name) {
+                Key::Of(key) => key,
+                Key::Never => continue,
+                Key::Ambiguous(_) if self.header_map == HeaderMap::Drop => continue,
+                Key::Ambiguous(_) if self.header_map == HeaderMap::Refuse => {
+                    return Err(Unusable::Underscore(name.escape_ascii().to_string()));
+                }
+                Key::Ambiguous(key) => key,
+            };
+            let value = native(py, value);
+            match environ.get_item(&key)? {
+                None => environ.set_item(key, value)?,
+                Some(before) => {
+                    let separator = if name == b"cookie" { "; " } else { "," };
+                    environ.set_item(key, format!("{before}{separator}{value}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// gunicorn's keys of a connection that began with a PROXY header: to whom the
+/// client had connected.
+fn set_proxied(environ: &Bound<'_, PyDict>, server: SocketAddr) -> PyResult<()> {
+    let protocol = if server.is_ipv4() { "TCP4" } else { "TCP6" };
+    environ.set_item("PROXY_PROTOCOL", protocol)?;
+    environ.set_item("PROXY_ADDR", server.ip().to_string())?;
+    environ.set_item("PROXY_PORT", server.port().to_string())
+}
+
+/// A unix socket has no name that a URL could hold: the client's word counts.
+fn set_server_from_host(environ: &Bound<'_, PyDict>, asked: &Asked<'_>) -> PyResult<()> {
+    let said = asked.forwarded.and_then(|forwarded| forwarded.scheme);
+    let default = said.unwrap_or(asked.scheme).default_port();
+    let host = asked.head.field(b"host").unwrap_or_default();
+    let host = String::from_utf8_lossy(host);
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port.to_owned()),
+        _ => (&*host, String::new()),
+    };
+    let name = if name.is_empty() { "localhost" } else { name };
+    let port = if port.is_empty() {
+        default.to_string()
+    } else {
+        port
+    };
+    if asked
+        .forwarded
+        .is_none_or(|forwarded| forwarded.host.is_none())
+    {
+        environ.set_item("SERVER_NAME", name)?;
+        environ.set_item("SERVER_PORT", port)?;
+    }
+    Ok(())
+}
+
+/// Percent-decoded once; each byte is one character.
+fn decoded<'py>(py: Python<'py>, path: &str) -> Bound<'py, PyString> {
+    if !path.contains('%') {
+        return native(py, path.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    percent_decode(path, &mut bytes);
+    native(py, &bytes)
+}
+
+fn method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
+    match method {
+        "GET" => intern!(py, "GET").clone(),
+        "POST" => intern!(py, "POST").clone(),
+        other => PyString::new(py, other),
+    }
+}
+
+fn protocol(py: Python<'_>, version: Version) -> &Bound<'_, PyString> {
+    match version {
+        Version::Http10 => intern!(py, "HTTP/1.0"),
+        Version::Http11 => intern!(py, "HTTP/1.1"),
+    }
+}
+
+fn scheme(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    }
+}
+
+const SOFTWARE: &str = concat!("rgunicorn/", env!("CARGO_PKG_VERSION"));
