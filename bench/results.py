@@ -16,6 +16,7 @@ from typing import TypeVar
 from bench.idle_connections import IdleStep
 from bench.measure import Idle, Load, Sample
 from bench.profile import Profile
+from bench.scenarios import SCENARIOS
 from bench.servers import REFERENCE, REPOSITORY, SERVERS
 
 Item = TypeVar("Item")
@@ -56,7 +57,7 @@ class Results:
 
     def why_missing(self, scenario: str, server: str) -> str:
         """The first line of the reason, or nothing when the pair was measured."""
-        if reason := SERVERS[server].cannot.get(scenario):
+        if reason := SERVERS[server].why_not(SCENARIOS[scenario]):
             return f"n/a: {reason}"
         reason = self.failures.get(f"{server} {scenario}", "")
         return f"failed: {reason.splitlines()[0]}" if reason else ""

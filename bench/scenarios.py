@@ -6,6 +6,9 @@ from dataclasses import dataclass
 BARE = "bench.apps.asgi:app"
 FASTAPI = "bench.apps.fastapi_app:app"
 FILES = "bench.apps.files:app"
+WSGI = "bench.apps.wsgi:app"
+FLASK = "bench.apps.flask_app:app"
+DJANGO = "bench.apps.django_app:app"
 
 TEN_KIB = b"x" * 10 * 1024
 HUNDRED_KIB = b"x" * 100 * 1024
@@ -18,7 +21,7 @@ ITEM = b'{"item_id":42,"name":"spam","tags":["a","b"],"in_stock":true}'
 class Scenario:
     """One request, repeated by every connection for as long as a round lasts.
 
-    `connections` is for scenarios that are about a number of connections; 0 leaves it to the command line.
+    `interface` is `asgi`, or how a WSGI application is called: `sync` or, on four threads, `threads`. `connections` is for scenarios that are about a number of connections; 0 leaves it to the command line.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Scenario:
     method: str = "GET"
     body: bytes = b""
     connections: int = 0
+    interface: str = "asgi"
 
 
 SCENARIOS = {
@@ -55,5 +59,17 @@ SCENARIOS = {
             connections=1000,
         ),
         Scenario("fastapi_def", "FastAPI `def`, on the thread pool", FASTAPI, "/threads/42?name=spam", ITEM),
+        Scenario("wsgi_hello", "WSGI, 13 bytes", WSGI, "/", b"Hello, world!", interface="sync"),
+        Scenario("wsgi_10k", "WSGI, a 10 KiB body", WSGI, "/10k", TEN_KIB, interface="sync"),
+        Scenario(
+            "wsgi_echo1k",
+            "WSGI, POST of 1 KiB, read and sent back",
+            *(WSGI, "/echo", b"x" * 1024, "POST", b"x" * 1024),
+            interface="sync",
+        ),
+        Scenario("flask", "Flask, JSON", FLASK, "/items/42?name=spam", ITEM, interface="sync"),
+        Scenario("django", "Django, JSON, its default middleware", DJANGO, "/items/42?name=spam", ITEM, interface="sync"),
+        Scenario("threads_hello", "WSGI on 4 threads, 13 bytes", WSGI, "/", b"Hello, world!", interface="threads"),
+        Scenario("threads_slow", "WSGI on 4 threads, `time.sleep(0.05)`", WSGI, "/slow", b"slept", interface="threads"),
     ]
 }

@@ -29,7 +29,7 @@ ANSWER_DEADLINE = 10.0
 STOP_DEADLINE = 5.0
 HOME = tempfile.gettempdir()
 
-PYTHON_ONLY = ["yield", "sleep10ms", "file50k", "fastapi_json", "fastapi_json1000", "fastapi_def"]
+PYTHON_ONLY = ["yield", "sleep10ms", "file50k", "fastapi_json", "fastapi_json1000", "fastapi_def", "flask", "django"]
 NO_PYTHON = {name: "no Python in it" for name in PYTHON_ONLY}
 
 
@@ -37,15 +37,25 @@ NO_PYTHON = {name: "no Python in it" for name in PYTHON_ONLY}
 class Server:
     """How to start one server on a port.
 
-    `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
+    `command` is for ASGI, `wsgi` for the two ways in which a WSGI application is called. `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
     and keep idle ones for as long as it can, up to two minutes. `patience` multiplies how long it may take to answer.
     """
 
     name: str
     command: Callable[[str, int], list[str]]
+    wsgi: dict[str, Callable[[str, int], list[str]]] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
     room: dict[str, str] = field(default_factory=dict)
     patience: int = 1
+
+    def command_for(self, scenario: Scenario, port: int) -> list[str]:
+        """The command line for a scenario that `why_not` has nothing against."""
+        return self.wsgi.get(scenario.interface, self.command)(scenario.app, port)
+
+    def why_not(self, scenario: Scenario) -> str:
+        """Why this server does not serve a scenario, or nothing."""
+        knows = scenario.interface == "asgi" or scenario.interface in self.wsgi
+        return self.cannot.get(scenario.name, "" if knows else f"does not serve {scenario.interface}")
 
     def with_room(self) -> "Server":
         known = help_text(self.command("", 0)[0]) if self.room else ""
@@ -69,6 +79,10 @@ def script(name: str, options: str) -> Callable[[str, int], list[str]]:
     return command
 
 
+GRANIAN_WSGI = (
+    "--interface wsgi --http 1 --no-ws --workers 1 --blocking-threads %d --no-access-log --log-level warning"
+    " --host 127.0.0.1 --port {port} {app}"
+)
 GUNICORN_ROOM = {"--keep-alive": "120", "--worker-connections": "20000"}
 
 SERVERS = {
@@ -77,6 +91,10 @@ SERVERS = {
         Server(
             "rgunicorn",
             script("rgunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            {
+                "sync": script("rgunicorn", "-w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+                "threads": script("rgunicorn", "--threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            },
             room=GUNICORN_ROOM,
         ),
         Server(
@@ -86,6 +104,7 @@ SERVERS = {
                 "--interface asgi --http 1 --no-ws --workers 1 --no-access-log --log-level warning"
                 " --host 127.0.0.1 --port {port} {app}",
             ),
+            {"sync": script("granian", GRANIAN_WSGI % 1), "threads": script("granian", GRANIAN_WSGI % 4)},
             # It counts connections as requests, and waits for the next head at most a minute.
             room={"--backpressure": "20000", "--http1-header-read-timeout": "60000"},
         ),
@@ -101,6 +120,12 @@ SERVERS = {
         Server(
             "gunicorn",
             script("gunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            {
+                "sync": script("gunicorn", "-k sync -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+                "threads": script(
+                    "gunicorn", "-k gthread --threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"
+                ),
+            },
             room=GUNICORN_ROOM,
         ),
         Server(
@@ -108,8 +133,17 @@ SERVERS = {
             script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             room={"--keep-alive": "120"},
         ),
-        Server("fastpysgi", script("fastpysgi", "--host 127.0.0.1 --port {port} {app}")),
-        Server("raw-hyper", lambda _app, port: [str(RAW_HYPER), str(port)], NO_PYTHON),
+        Server(
+            "fastpysgi",
+            script("fastpysgi", "--host 127.0.0.1 --port {port} {app}"),
+            {"sync": script("fastpysgi", "--host 127.0.0.1 --port {port} {app}")},
+        ),
+        Server(
+            "raw-hyper",
+            lambda _app, port: [str(RAW_HYPER), str(port)],
+            {"sync": lambda _app, port: [str(RAW_HYPER), str(port)]},
+            NO_PYTHON,
+        ),
     ]
 }
 
@@ -142,7 +176,7 @@ def serving(server: Server, scenario: Scenario, core: int) -> Iterator[Running]:
     with tempfile.TemporaryDirectory(prefix=f"bench-{server.name}-") as directory:
         log = Path(directory) / "log"
         port = free_port()
-        command = ["taskset", "-c", str(core), *server.command(scenario.app, port)]
+        command = ["taskset", "-c", str(core), *server.command_for(scenario, port)]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
