@@ -67,8 +67,8 @@ def gate_file(tmp_path):
 
 
 @contextmanager
-def running(app, *flags, workers=1, env=None, cwd=APPS):
-    server = Server(app, flags, workers, env or {}, cwd)
+def running(app, *flags, workers=1, worker_class="asgi", env=None, cwd=APPS):
+    server = Server(app, ("-k", worker_class, *flags), workers, env or {}, cwd)
     try:
         server.await_listening()
         yield server
@@ -83,7 +83,7 @@ class Server:
     host = "127.0.0.1"
 
     def __init__(self, app, flags, workers, env, cwd):
-        command = [RGUNICORN, "-k", "asgi", "-b", f"{self.host}:0", "-w", str(workers), *map(str, flags), app]
+        command = [RGUNICORN, "-b", f"{self.host}:0", "-w", str(workers), *map(str, flags), app]
         self.process = subprocess.Popen(
             command,
             cwd=cwd,

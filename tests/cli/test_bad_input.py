@@ -79,10 +79,9 @@ def test_a_wsgi_application_given_to_asgi_is_told_so_and_exits_4():
 
 
 def test_an_asgi_application_given_to_sync_is_told_so():
-    """Until the WSGI bridge is there the worker class itself is refused, with a hint at `asgi`."""
     ended = run("-k", "sync", "-b", "127.0.0.1:0", "hello:app", cwd=APPS)
-    assert ended.code in (1, 4)
-    ended.line_with("asgi")
+    assert ended.code == 4
+    ended.line_with("hello:app", "ASGI", "--worker-class asgi")
     ended.assert_no_traceback()
 
 

@@ -1,4 +1,4 @@
-"""The framework sites: a test file names its own as SITE."""
+"""The framework sites: a test file names its own as SITE, and its WORKER_CLASS if that is not asgi."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ def site(server, request):
 
     @contextmanager
     def start(*flags, **options):
+        options.setdefault("worker_class", getattr(request.module, "WORKER_CLASS", "asgi"))
         with server(request.module.SITE, *flags, cwd=APPS, **options) as s:
             with httpx.Client(base_url=s.url, timeout=60) as client:
                 yield s, client
