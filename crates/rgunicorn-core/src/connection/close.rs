@@ -96,18 +96,23 @@ impl Connection {
 
     /// The request body turned out to be malformed.
     pub(super) fn reject_body(&self, exchange: Rc<Exchange>, rejection: Rejection) {
+        self.report(&rejection, None);
+        match self.take_over(exchange) {
+            Some(head) => self.answer(rejection.status(), &rejection.to_string(), Some(&head)),
+            None => self.end_connection(Ending::Reset),
+        }
+    }
+
+    /// Ends an exchange whose request turned out to be none. Returns the
+    /// request's head if the server may still answer in the application's place.
+    pub(super) fn take_over(&self, exchange: Rc<Exchange>) -> Option<Head> {
         let untouched = self.is_untouched(&exchange);
         if !untouched {
             self.log(&exchange);
         }
         let head = untouched.then(|| exchange.head.take());
         self.end_exchange(exchange, Liveness::Disconnected);
-        if let Some(head) = head {
-            self.reject(rejection, &head);
-        } else {
-            self.report(&rejection, None);
-            self.end_connection(Ending::Reset);
-        }
+        head
     }
 
     /// Whether the client has nothing of the answer yet.

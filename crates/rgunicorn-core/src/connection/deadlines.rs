@@ -15,7 +15,6 @@ use super::Fate;
 use super::Phase;
 use crate::exchange::Exchange;
 use crate::exchange::Expectation;
-use crate::exchange::Liveness;
 use crate::input::BodyDecoder;
 use crate::settings::LEAST_IDLE;
 use crate::settings::SWEEP_INTERVAL;
@@ -215,17 +214,12 @@ impl Connection {
     fn time_out_body(&self, exchange: Rc<Exchange>) {
         let reason = "request body was not received in time";
         self.report(&reason, None);
-        let untouched = self.is_untouched(&exchange);
-        if !untouched {
-            self.log(&exchange);
-        }
-        let head = untouched.then(|| exchange.head.take());
-        self.end_exchange(exchange, Liveness::Disconnected);
-        if let Some(head) = head {
-            self.answer(408, reason, Some(&head));
-            self.write();
-        } else {
-            self.reset();
+        match self.take_over(exchange) {
+            Some(head) => {
+                self.answer(408, reason, Some(&head));
+                self.write();
+            }
+            None => self.reset(),
         }
     }
 
