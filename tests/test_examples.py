@@ -1,5 +1,6 @@
 """Every program in examples/ starts with the command its docstring shows, and does what it says."""
 
+import hashlib
 import re
 import shlex
 from pathlib import Path
@@ -25,6 +26,9 @@ def example(server):
     def start(name: str):
         *flags, target = command_of(ROOT / "examples" / f"{name}.py")
         workers = int(flags[flags.index("-w") + 1]) if "-w" in flags else 1
+        if "--threads" in flags:
+            threads = flags[flags.index("--threads") + 1]
+            return server(target, "--threads", threads, workers=workers, cwd=ROOT, worker_class="gthread")
         return server(target, workers=workers, cwd=ROOT)
 
     return start
@@ -33,7 +37,7 @@ def example(server):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_shows_a_command_that_names_it(path):
     *flags, target = command_of(path)
-    assert flags[:2] == ["-k", "asgi"]
+    assert flags[:2] == ["-k", "asgi"] or flags[0] == "--threads"
     assert target == f"examples.{path.stem}:app"
 
 
@@ -72,3 +76,11 @@ def test_lifespan_shares_its_state_with_every_request_of_a_worker(example):
     with example("lifespan") as s, httpx.Client(base_url=s.url) as client:
         answers = [client.get("/").text for _ in range(3)]  # one connection, so one worker
         assert [re.match(r"request (\d+) of worker", answer)[1] for answer in answers] == ["1", "2", "3"]
+
+
+def test_flask_app_greets_digests_and_streams(example):
+    with example("flask_app") as s, httpx.Client(base_url=s.url) as client:
+        assert client.get("/hello/world").json() == {"hello": "world"}
+        upload = bytes(range(256)) * 4096
+        assert client.post("/digest", content=upload).json() == {"sha256": hashlib.sha256(upload).hexdigest()}
+        assert client.get("/countdown/3?every=0").text == "3\n2\n1\ndone\n"
