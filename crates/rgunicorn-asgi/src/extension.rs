@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rgunicorn_core::exchange::Chunk;
+use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::fields::EarlyHints;
 use rgunicorn_core::fields::Trailers;
 use rgunicorn_core::file::FileRange;

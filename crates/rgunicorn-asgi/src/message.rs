@@ -12,8 +12,8 @@ use pyo3::types::PyDict;
 use pyo3::types::PyList;
 use pyo3::types::PyString;
 use pyo3::types::PyTuple;
+use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::InvalidHead;
-use rgunicorn_core::exchange::Chunk;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::response::ResponseHead;
 

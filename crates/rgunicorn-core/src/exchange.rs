@@ -17,19 +17,16 @@ use std::rc::Rc;
 use std::rc::Weak;
 use std::time::Instant;
 
-use bytes::Bytes;
-
+use crate::chunk::Chunk;
 use crate::error::Misuse;
 use crate::farewell::Farewell;
 use crate::fields::EarlyHints;
 use crate::fields::Trailers;
-use crate::file::FileRange;
 use crate::outgoing::Outgoing;
 use crate::parser::Head;
 use crate::response::Presence;
 use crate::response::ResponseHead;
 use crate::response::reason;
-use crate::settings::FILE_COPY_LIMIT;
 use crate::spool::Spool;
 use crate::spool::Spooled;
 
@@ -365,39 +362,5 @@ impl Outbound {
         self.accepted = text.len() as u64;
         self.head = Some(ResponseHead::plain_text(status, text.len()));
         self.stage = Stage::Complete;
-    }
-}
-
-/// A part of a body, as the application has it.
-#[derive(Debug)]
-pub enum Chunk<'a> {
-    /// To be copied now.
-    Borrowed(&'a [u8]),
-    /// To be kept until it is written.
-    Shared(Bytes),
-    /// To be sent from where it is.
-    File(FileRange),
-}
-
-impl Chunk<'_> {
-    /// The same, but a small file in memory.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(crate) fn loaded(self) -> io::Result<Self> {
-        match self {
-            Self::File(range) if range.len() <= FILE_COPY_LIMIT => {
-                Ok(Self::Shared(Bytes::from(range.read_all()?)))
-            }
-            other => Ok(other),
-        }
-    }
-
-    pub(crate) fn len(&self) -> u64 {
-        match self {
-            Self::Borrowed(bytes) => bytes.len() as u64,
-            Self::Shared(bytes) => bytes.len() as u64,
-            Self::File(range) => range.len(),
-        }
     }
 }

@@ -16,10 +16,10 @@ use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
 
+use crate::chunk::Chunk;
 use crate::error::Misuse;
 use crate::error::SendError;
 use crate::exchange::BodyState;
-use crate::exchange::Chunk;
 use crate::exchange::Content;
 use crate::exchange::Exchange;
 use crate::exchange::Expectation;

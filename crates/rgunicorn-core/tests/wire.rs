@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rgunicorn_core::app::App;
-use rgunicorn_core::exchange::Chunk;
+use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::listen::Bind;

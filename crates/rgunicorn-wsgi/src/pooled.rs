@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pyo3::prelude::*;
+use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::SendError;
-use rgunicorn_core::exchange::Chunk;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::fields::EarlyHints;
 use rgunicorn_core::response::ResponseHead;

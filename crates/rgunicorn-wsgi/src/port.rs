@@ -1,8 +1,8 @@
 //! The way from an application's call to its exchange, on whatever thread it runs.
 
 use pyo3::prelude::*;
+use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::SendError;
-use rgunicorn_core::exchange::Chunk;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::fields::EarlyHints;
 use rgunicorn_core::response::ResponseHead;
