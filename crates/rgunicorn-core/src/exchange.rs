@@ -283,6 +283,12 @@ impl Exchange {
         }
     }
 
+    /// Whether a client that sends no more may still want the answer: it is on
+    /// its way, or nothing tells the application that nobody waits.
+    pub(crate) fn outlasts_requests(&self) -> bool {
+        self.outlasts_client.get() || self.outbound.borrow().stage.is_complete()
+    }
+
     /// Whether a part of the request's body is still to come.
     pub(crate) fn awaits_rest(&self) -> bool {
         self.inbound.borrow().body == BodyState::Arriving

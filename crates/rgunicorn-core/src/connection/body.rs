@@ -32,10 +32,7 @@ impl Connection {
         if changed {
             exchange.wake_readers();
         }
-        // A client that shut its side down may still read what is on its way.
-        let answered = exchange.outbound.borrow().stage.is_complete();
-        let waited_for = answered || exchange.outlasts_client.get();
-        if end == End::Broken || (end == End::Reached && !waited_for) {
+        if end == End::Broken || (end == End::Reached && !exchange.outlasts_requests()) {
             self.client_left(&exchange);
         }
     }

@@ -170,9 +170,7 @@ impl Connection {
     /// it the news that the client left.
     fn has_left_unseen(&self, exchange: &Exchange) -> bool {
         let paused = !self.wants_input(&self.input.borrow());
-        let answered = exchange.outbound.borrow().stage.is_complete();
-        let waited_for = answered || exchange.outlasts_client.get();
-        paused && !waited_for && self.stream.borrow().has_ended()
+        paused && !exchange.outlasts_requests() && self.stream.borrow().has_ended()
     }
 
     /// Whether the client took no byte of what waits for it, for too long.
