@@ -81,7 +81,7 @@ impl Scopes {
             extensions: extension::announced(py, settings)?.unbind(),
             state,
             root_path,
-            names: NameCache::new(),
+            names: NameCache::default(),
         })
     }
 

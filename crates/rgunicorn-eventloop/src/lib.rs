@@ -16,6 +16,7 @@ pub mod loop_base;
 pub mod confined;
 pub mod descriptor;
 pub mod traceback;
+pub mod interned;
 mod alarm;
 mod watch;
 mod schedule;

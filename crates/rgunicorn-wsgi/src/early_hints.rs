@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rgunicorn_core::fields::EarlyHints;
 use rgunicorn_eventloop::confined::Confined;
 
 use crate::reply::Reply;
-use crate::text::with_octets;
+use crate::text::with_field;
 
 /// The call that a thread is in. One object serves all of its requests, since
 /// most never use it.
@@ -57,26 +56,9 @@ impl SendEarlyHints {
         let mut hints = EarlyHints::new();
         for pair in headers.try_iter()? {
             let (name, value): (Bound<'_, PyString>, Bound<'_, PyString>) = pair?.extract()?;
-            field(&mut hints, &name, &value)?;
+            with_field(&name, &value, |name, value| hints.field(name, value))?;
         }
         let reply = self.present.get()?.0.borrow().clone();
         reply.map_or(Ok(()), |reply| reply.hint(headers.py(), hints))
-    }
-}
-
-fn field(
-    hints: &mut EarlyHints,
-    name: &Bound<'_, PyString>,
-    value: &Bound<'_, PyString>,
-) -> PyResult<()> {
-    let added = with_octets(name, |name| {
-        with_octets(value, |value| hints.field(name, value))
-    })?;
-    match added.transpose()?.flatten() {
-        Some(Ok(())) => Ok(()),
-        Some(Err(error)) => Err(PyValueError::new_err(error.to_string())),
-        None => Err(PyValueError::new_err(
-            "early hints must be characters of latin-1",
-        )),
     }
 }

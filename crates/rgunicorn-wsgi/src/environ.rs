@@ -72,7 +72,7 @@ impl Environs {
         template.set_item("SCRIPT_NAME", &settings.script_name)?;
         Ok(Self {
             template: template.unbind(),
-            names: FieldNames::new(),
+            names: FieldNames::default(),
             script_name: settings.script_name.clone(),
             header_map: settings.header_map,
             believes_clients: settings.believes_clients,

@@ -1,70 +1,43 @@
 //! What a request field is called in environ.
 
-use std::cell::RefCell;
-
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-
-/// Slots of the cache; a power of two.
-const SLOTS: usize = 256;
-
-/// Longer names are rare, and not worth comparing.
-const LONGEST: usize = 40;
+use rgunicorn_eventloop::interned::Interned;
 
 /// The key of a field.
-pub(crate) enum Key<'py> {
+pub(crate) enum Key<T> {
     /// It has one of its own.
-    Of(Bound<'py, PyString>),
+    Of(T),
     /// Another field may have the same: its name has an underscore.
-    Ambiguous(Bound<'py, PyString>),
+    Ambiguous(T),
     /// Applications must not see it: as `HTTP_PROXY` it would be taken for an
     /// operator's setting (CVE-2016-5385, "httpoxy").
     Never,
 }
 
-/// Keys of names that clients send again and again. A name that hashes to a
-/// taken slot takes it over, so hostile names cost nothing but a miss.
-pub(crate) struct FieldNames {
-    slots: RefCell<Vec<Option<Known>>>,
-}
-
-struct Known {
-    name: Box<[u8]>,
-    key: Py<PyString>,
-}
+/// The keys of names that clients send again and again.
+#[derive(Default)]
+pub(crate) struct FieldNames(Interned<Key<Py<PyString>>>);
 
 impl FieldNames {
-    pub(crate) fn new() -> Self {
-        Self {
-            slots: RefCell::new((0..SLOTS).map(|_| None).collect()),
-        }
-    }
-
     /// The key of `name`, which is in lower case.
-    pub(crate) fn key<'py>(&self, py: Python<'py>, name: &[u8]) -> Key<'py> {
-        if name.len() > LONGEST {
-            return made(py, name);
-        }
-        let mut slots = self.slots.borrow_mut();
-        let slot = &mut slots[hash(name) % SLOTS];
-        if let Some(known) = slot.as_ref().filter(|known| *known.name == *name) {
-            return Key::Of(known.key.bind(py).clone());
-        }
-        let key = made(py, name);
-        if let Key::Of(key) = &key {
-            *slot = Some(Known {
-                name: name.into(),
-                key: key.clone().unbind(),
-            });
-        }
-        key
+    pub(crate) fn key<'py>(&self, py: Python<'py>, name: &[u8]) -> Key<Bound<'py, PyString>> {
+        self.0.with(
+            name,
+            |name| made(py, name),
+            |known| match known {
+                Key::Of(key) => Key::Of(key.bind(py).clone()),
+                Key::Ambiguous(key) => Key::Ambiguous(key.bind(py).clone()),
+                Key::Never => Key::Never,
+            },
+        )
     }
 }
 
-fn made<'py>(py: Python<'py>, name: &[u8]) -> Key<'py> {
+fn made(py: Python<'_>, name: &[u8]) -> Key<Py<PyString>> {
     match name {
-        b"content-type" => return Key::Of(PyString::intern(py, "CONTENT_TYPE")),
-        b"content-length" => return Key::Of(PyString::intern(py, "CONTENT_LENGTH")),
+        b"content-type" => return Key::Of(PyString::intern(py, "CONTENT_TYPE").unbind()),
+        b"content-length" => return Key::Of(PyString::intern(py, "CONTENT_LENGTH").unbind()),
         b"proxy" => return Key::Never,
         _ => {}
     }
@@ -74,15 +47,9 @@ fn made<'py>(py: Python<'py>, name: &[u8]) -> Key<'py> {
     });
     let key: String = "HTTP_".chars().chain(upper).collect();
     if name.contains(&b'_') {
-        Key::Ambiguous(PyString::new(py, &key))
+        Key::Ambiguous(PyString::new(py, &key).unbind())
     } else {
-        Key::Of(PyString::intern(py, &key))
+        // Not interned by the interpreter, which may keep such a string for good.
+        Key::Of(PyString::new(py, &key).unbind())
     }
-}
-
-fn hash(name: &[u8]) -> usize {
-    let byte = |index: usize| usize::from(name.get(index).copied().unwrap_or_default());
-    let last = byte(name.len().wrapping_sub(1));
-    let middle = byte(name.len() / 2);
-    name.len() ^ (byte(0) << 1) ^ (last << 3) ^ (middle << 2) ^ byte(name.len() / 3)
 }

@@ -8,6 +8,7 @@ use pyo3::types::PyString;
 use pyo3::types::PyTuple;
 use rgunicorn_core::response::ResponseHead;
 
+use crate::text::with_field;
 use crate::text::with_octets;
 
 /// Reads status and headers (PEP 3333, "The `start_response()` Callable").
@@ -64,20 +65,10 @@ fn field(head: &mut ResponseHead, pair: &Bound<'_, PyAny>) -> PyResult<()> {
         .ok_or_else(|| wrong_type("each header", "a tuple of two", pair))?;
     let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
     let (name, value) = (text(&name, "header name")?, text(&value, "header value")?);
-    let added = with_octets(name, |name| {
-        if is_none_of_its_business(name) {
-            return Ok(Some(Ok(())));
-        }
-        with_octets(value, |value| head.field(name, value))
-    })?;
-    match added.transpose()?.flatten() {
-        Some(Ok(())) => Ok(()),
-        Some(Err(error)) => Err(PyValueError::new_err(error.to_string())),
-        None => Err(PyValueError::new_err(format!(
-            "invalid response header {}: only characters of latin-1 can be sent",
-            pair.repr()?
-        ))),
+    if with_octets(name, is_none_of_its_business)? == Some(true) {
+        return Ok(());
     }
+    with_field(name, value, |name, value| head.field(name, value))
 }
 
 /// Hop-by-hop fields, which PEP 3333 forbids ("Other HTTP Features"), beyond those

@@ -119,12 +119,12 @@ impl Reply {
         if length == 0 && part == Part::More {
             return Ok(());
         }
-        let allowed = self.open(length as u64)?;
+        let allowed = self.open(length as u64)? as usize; // no more than `length`
         let chunk = if length <= COPY_LIMIT {
-            Chunk::Borrowed(&bytes.as_bytes()[..allowed.min(length as u64) as usize])
+            Chunk::Borrowed(&bytes.as_bytes()[..allowed])
         } else {
             let kept = bytes::Bytes::from_owner(PyBackedBytes::from(bytes.clone()));
-            Chunk::Shared(kept.slice(..allowed.min(length as u64) as usize))
+            Chunk::Shared(kept.slice(..allowed))
         };
         self.give(chunk, part)
     }
@@ -190,17 +190,16 @@ impl Reply {
     /// Hands the head over before the first bytes. Returns how many of `length`
     /// bytes may follow: what is beyond the content-length is left out.
     fn open(&self, length: u64) -> PyResult<u64> {
-        let mut stage = self.stage.borrow_mut();
-        if let Stage::Started(_) = *stage {
-            let Stage::Started(head) = std::mem::replace(&mut *stage, Stage::Complete) else {
-                return Ok(0);
-            };
+        let stage = &mut *self.stage.borrow_mut();
+        if let Stage::Started(head) = stage {
             let bodiless = self.question == Question::Head || matches!(head.status(), 204 | 304);
             let missing = head.content_length().filter(|_| !bodiless);
-            self.port.start(head).map_err(refused)?;
-            *stage = Stage::Sending { missing };
+            let sending = Stage::Sending { missing };
+            if let Stage::Started(head) = std::mem::replace(stage, sending) {
+                self.port.start(head).map_err(refused)?;
+            }
         }
-        match &mut *stage {
+        match stage {
             Stage::Awaiting | Stage::Started(_) => Err(PyRuntimeError::new_err(
                 "start_response() was not called before the body",
             )),
@@ -260,6 +259,6 @@ impl Start {
     fn __call__(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let reply = self.reply.get()?;
         reply.data(data, Part::More)?;
-        reply.port.flush(data.py())?.map_err(refused)
+        reply.flush(data.py())
     }
 }
