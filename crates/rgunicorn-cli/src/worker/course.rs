@@ -12,8 +12,12 @@ use std::rc::Rc;
 use std::time::Duration;
 use std::time::Instant;
 
+use pyo3::PyResult;
+use pyo3::exceptions::PyRuntimeError;
 use rgunicorn_core::app::App;
+use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
+use rgunicorn_supervisor::Beat;
 use rgunicorn_supervisor::Seat;
 use tokio::runtime::LocalRuntime;
 use tokio::time::sleep_until;
@@ -139,19 +143,32 @@ impl Course {
         self.server.borrow().clone()
     }
 
-    /// Steers `server` from now on, and asks for a successor once it was used
-    /// enough (`max_requests`).
-    pub(super) fn adopt<A: App + Calls>(self: &Rc<Self>, server: &Rc<Server<A>>) {
-        let served: Rc<dyn Served> = Rc::<Server<A>>::clone(server);
+    /// Makes the server of `app` and steers it from now on. Asks for a successor
+    /// once it was used enough (`max_requests`).
+    ///
+    /// # Errors
+    /// When the access log cannot be opened, or a listener cannot be used.
+    pub(super) fn make_server<A: App + Calls>(
+        self: &Rc<Self>,
+        app: A,
+        listeners: Vec<Listener>,
+    ) -> PyResult<Rc<Server<A>>> {
+        let access_log = logging::open_access_log(&self.config)
+            .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
+        let context = self.runtime.enter();
+        let server = Server::new(app, listeners, self.config.http.clone(), access_log)?;
+        drop(context);
+        let served: Rc<dyn Served> = Rc::<Server<A>>::clone(&server);
         self.server.replace(Some(served));
         if self.config.http.enough_calls.is_some() {
-            let (this, server) = (Rc::clone(self), Rc::clone(server));
+            let (this, server) = (Rc::clone(self), Rc::clone(&server));
             self.runtime.spawn_local(async move {
                 server.used_enough().await;
                 tracing::info!("Autorestarting worker after current request.");
                 this.seat.wants_replacement();
             });
         }
+        Ok(server)
     }
 
     pub(super) fn set_give_up_starting(&self, give_up: Box<dyn Fn()>) {
@@ -252,9 +269,7 @@ impl Course {
     /// To be called where it proves both that the runtime takes turns and that
     /// Python runs. Returns when to do so again.
     pub(super) fn beat(self: &Rc<Self>) -> Duration {
-        let (now, beat) = (Instant::now(), self.seat.beat());
-        beat.runtime(now);
-        beat.python(now);
+        show_life(self.seat.beat());
         if self.seat.master_is_gone() && self.plan() == Plan::Serve {
             tracing::warn!("The master is gone: worker (pid: {}) ends.", process::id());
             self.drain();
@@ -304,6 +319,13 @@ impl Stages {
             abort: within - reserve / 2,
         }
     }
+}
+
+/// Shows the master that the runtime and Python are both alive.
+pub(super) fn show_life(beat: Beat) {
+    let now = Instant::now();
+    beat.runtime(now);
+    beat.python(now);
 }
 
 /// A number from 0 to `most`. Different in each process.

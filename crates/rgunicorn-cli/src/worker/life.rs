@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use std::time::Instant;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -28,7 +27,6 @@ use super::steering;
 use crate::config;
 use crate::config::Config;
 use crate::config::LogLevel;
-use crate::logging;
 
 /// What a worker is made of.
 pub(super) struct Parts {
@@ -92,15 +90,7 @@ impl Life {
             &settings,
             lifespan.state(py),
         )?;
-        let access_log = logging::open_access_log(&self.course.config)
-            .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
-        let _context = self.course.runtime.enter();
-        Ok(Server::new(
-            app,
-            self.listeners.take(),
-            self.course.config.http.clone(),
-            access_log,
-        )?)
+        self.course.make_server(app, self.listeners.take())
     }
 }
 
@@ -144,7 +134,6 @@ impl Life {
         this.drained.replace(Some(drained.clone().unbind()));
         let server = this.make_server(py, &lifespan)?;
         this.server.replace(Some(Rc::clone(&server)));
-        this.course.adopt(&server);
         let drained = drained.unbind();
         let runtime = &this.course.runtime;
         let serving = runtime.spawn_local(async move { server.run().await });

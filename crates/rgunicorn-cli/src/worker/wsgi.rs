@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use nix::sys::signal::raise;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rgunicorn_core::app::App;
 use rgunicorn_core::listen::Listener;
@@ -22,11 +21,14 @@ use rgunicorn_wsgi::app::Waiting;
 use rgunicorn_wsgi::app::WsgiApp;
 use rgunicorn_wsgi::pool::PooledApp;
 use rgunicorn_wsgi::settings::Settings;
+use tokio::task::JoinError;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::course::Calls;
 use super::course::Course;
 use super::course::Plan;
+use super::course::show_life;
 use super::steering;
 use crate::config::Config;
 use crate::logging;
@@ -41,22 +43,18 @@ pub(super) fn serve(
 ) -> PyResult<u8> {
     let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
     steering::listen(&course)?;
+    let beat = course.seat.beat();
     let waiting = Waiting {
-        beat: Box::new(show_life(&course)),
+        // The worker does not hang while a call waits for its client.
+        beat: Box::new(move || show_life(beat)),
         every: course.beat_interval(),
         patience: config.http.write_timeout,
     };
     let app = WsgiApp::new(app, &settings(config), waiting, Box::new(end_worker))?;
-    let server = make_server(&course, listeners, app)?;
-    let serving = course
-        .runtime
-        .spawn_local(async move { server.run().await });
-    let beating = course.runtime.spawn_local(beat(Rc::clone(&course)));
-    course.seat.ready();
-    if drive::run(py, &course.runtime, serving).is_err() {
-        course.give_up_serving();
-    }
-    beating.abort();
+    let server = course.make_server(app, listeners)?;
+    run(&course, &server, |serving| {
+        drive::run(py, &course.runtime, serving)
+    });
     Ok(course.exit_code())
 }
 
@@ -71,20 +69,14 @@ pub(super) fn serve_pooled(
     let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
     steering::listen(&course)?;
     let app = PooledApp::new(app, &settings(config), config.threads, Arc::new(end_worker))?;
-    let server = make_server(&course, listeners, app)?;
-    let (delivered, served) = (Rc::clone(&server), Rc::clone(&server));
+    let server = course.make_server(app, listeners)?;
+    let delivered = Rc::clone(&server);
     let delivering = course
         .runtime
         .spawn_local(async move { delivered.app().deliver().await });
-    let serving = course
-        .runtime
-        .spawn_local(async move { served.run().await });
-    let beating = course.runtime.spawn_local(beat(Rc::clone(&course)));
-    course.seat.ready();
-    if drive::run_detached(py, &course.runtime, serving).is_err() {
-        course.give_up_serving();
-    }
-    beating.abort();
+    run(&course, &server, |serving| {
+        drive::run_detached(py, &course.runtime, serving)
+    });
     delivering.abort();
     server.app().close();
     let threads = server.app().threads();
@@ -106,14 +98,22 @@ pub(super) fn serve_pooled(
 /// What a thread gets to come back from the application once its client was cut off.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// What a call does while it waits for its client: the worker does not hang.
-fn show_life(course: &Rc<Course>) -> impl Fn() + 'static {
-    let beat = course.seat.beat();
-    move || {
-        let now = Instant::now();
-        beat.runtime(now);
-        beat.python(now);
+/// Serves until the server has come to its end. `drive` runs the runtime until a task has.
+fn run<A: App>(
+    course: &Rc<Course>,
+    server: &Rc<Server<A>>,
+    drive: impl FnOnce(JoinHandle<()>) -> Result<(), JoinError>,
+) {
+    let served = Rc::clone(server);
+    let serving = course
+        .runtime
+        .spawn_local(async move { served.run().await });
+    let beating = course.runtime.spawn_local(beat(Rc::clone(course)));
+    course.seat.ready();
+    if drive(serving).is_err() {
+        course.give_up_serving();
     }
+    beating.abort();
 }
 
 /// The application wants its worker to end: as the master would say it.
@@ -142,20 +142,6 @@ fn script_name(config: &Config) -> String {
     } else {
         config.root_path.clone()
     }
-}
-
-fn make_server<A: App + Calls>(
-    course: &Rc<Course>,
-    listeners: Vec<Listener>,
-    app: A,
-) -> PyResult<Rc<Server<A>>> {
-    let config = &course.config;
-    let access_log = logging::open_access_log(config)
-        .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
-    let _context = course.runtime.enter();
-    let server = Server::new(app, listeners, config.http.clone(), access_log)?;
-    course.adopt(&server);
-    Ok(server)
 }
 
 /// The heartbeat, between calls: one that takes longer than `timeout` ends its worker.
