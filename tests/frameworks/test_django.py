@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -28,23 +27,10 @@ def state(tmp_path_factory):
 
 
 @pytest.fixture(params=["sync", "gthread", "asgi"])
-def site(server, state, request):
+def site(start_site, state, request):
     app = "django_site:asgi_app" if request.param == "asgi" else "django_site:app"
     threads = ["--threads", "3"] if request.param == "gthread" else []
-
-    @contextmanager
-    def start(*flags):
-        with server(app, *threads, *flags, worker_class=request.param, cwd=APPS, env=state) as s:
-            with httpx.Client(base_url=s.url, timeout=60) as client:
-                yield s, client
-
-    return start
-
-
-@pytest.fixture
-def client(site):
-    with site() as (_, client):
-        yield client
+    return lambda *flags: start_site(app, *threads, *flags, worker_class=request.param, env=state)
 
 
 def test_a_view_answers_and_knows_its_address(client):

@@ -1,31 +1,15 @@
 """Bottle, Falcon and Pyramid: one small site in each."""
 
 import os
-from contextlib import contextmanager
-from pathlib import Path
 
-import httpx
 import pytest
 
-APPS = Path(__file__).parent / "apps"
 FRAMEWORKS = ["bottle", "falcon", "pyramid"]
 
 
 @pytest.fixture(params=FRAMEWORKS)
-def site(server, request):
-    @contextmanager
-    def start():
-        with server(f"small_wsgi_sites:in_{request.param}", worker_class="sync", cwd=APPS) as s:
-            with httpx.Client(base_url=s.url, timeout=60) as client:
-                yield s, client
-
-    return start
-
-
-@pytest.fixture
-def client(site):
-    with site() as (_, client):
-        yield client
+def site(start_site, request):
+    return lambda: start_site(f"small_wsgi_sites:in_{request.param}", worker_class="sync")
 
 
 def test_a_view_gets_path_and_query_and_answers_json(client):

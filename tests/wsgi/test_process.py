@@ -4,13 +4,13 @@ import os
 import re
 import signal
 import socket
-import threading
 from contextlib import ExitStack
 
 import pytest
 from command import run, serving
 from conftest import APPS
 from load import Load, wait_for_death
+from reloading import check_reload
 from wsgi_workers import only_on
 
 APP = "wsgi_life:app"
@@ -145,30 +145,7 @@ def app(environ, start_response):
 
 
 def test_b48_hup_brings_new_code_without_a_failed_request(wsgi, tmp_path):
-    (tmp_path / "changing.py").write_text(CHANGING.format(version=1))
-    answers, failures, new_code = [], [], threading.Event()
-
-    def ask_until_new(s):
-        while not new_code.is_set() and not failures:
-            try:
-                answers.append(s.get().body)
-            except (OSError, AssertionError) as error:
-                failures.append(error)
-            if answers[-1:] == [b"2"]:
-                new_code.set()
-
-    with wsgi("changing:app", workers=2, cwd=tmp_path) as s:
-        assert s.get().body == b"1"
-        threads = [threading.Thread(target=ask_until_new, args=(s,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        (tmp_path / "changing.py").write_text(CHANGING.format(version=2))
-        s.kill(signal.SIGHUP)
-        assert new_code.wait(15) or failures
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        assert set(answers) <= {b"1", b"2"}
+    check_reload(wsgi, tmp_path, CHANGING)
 
 
 @pytest.mark.slow
