@@ -126,7 +126,7 @@ fn argument(spec: &'static Spec) -> Arg {
             .num_args(0..=1)
             .default_missing_value("auto"),
         // Have no flags.
-        Kind::Pairs => arg,
+        Kind::Hook | Kind::Object | Kind::Pairs => arg,
         Kind::Class | Kind::OptionalText | Kind::Text | Kind::Words => arg.value_name(spec.meta),
     }
 }

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use figment::Figment;
@@ -27,6 +28,7 @@ use crate::interface::Interface;
 use crate::interface::Kind;
 use crate::layers;
 use crate::layers::Layers;
+use crate::objects::Objects;
 use crate::settings::Settings;
 use crate::settings::Spec;
 
@@ -73,6 +75,9 @@ pub(crate) struct Config {
     /// Where the error log goes; `-` is standard error.
     pub(crate) error_log: PathBuf,
     pub(crate) log_level: LogLevel,
+    /// What the configuration file says that is no text.
+    #[expect(dead_code, reason = "for hooks and logger classes")]
+    pub(crate) objects: Arc<Objects>,
     /// To be logged as soon as there is a log.
     pub(crate) warnings: Vec<String>,
 }
@@ -120,6 +125,7 @@ impl Config {
         Checked {
             settings,
             figment: &layers.figment,
+            objects: layers.objects,
             warnings: layers.warnings,
         }
         .config(&here)
@@ -142,6 +148,7 @@ fn import_from(py: Python<'_>, directory: &Path) -> PyResult<()> {
 struct Checked<'a> {
     settings: Settings,
     figment: &'a Figment,
+    objects: Objects,
     warnings: Vec<String>,
 }
 
@@ -193,6 +200,7 @@ impl Checked<'_> {
             access_log_format: self.access_log_format()?,
             error_log: file(&settings.errorlog),
             log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
+            objects: Arc::new(self.objects),
             warnings: self.warnings,
         })
     }

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 use crate::failure;
 use crate::failure::Failure;
 use crate::failure::WrongValue;
+use crate::objects::Objects;
 use crate::settings;
 use crate::settings::NOT_YET;
 use crate::settings::SPECS;
@@ -21,6 +22,8 @@ pub(crate) struct ConfigFile {
     /// The file or module, as the user named it.
     pub(crate) source: String,
     pub(crate) values: Dict,
+    /// What is no text, as Python has it.
+    pub(crate) objects: Objects,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -43,6 +46,7 @@ impl ConfigFile {
                     problem: spec.kind.must_be(),
                 })?;
                 file.values.insert(spec.name.to_owned(), taken);
+                file.objects.keep(spec, &value);
             }
         }
         file.warnings = warnings(&variables, named)?;

@@ -21,6 +21,7 @@ use crate::args::Given;
 use crate::config_file::ConfigFile;
 use crate::failure::Failure;
 use crate::failure::WrongValue;
+use crate::objects::Objects;
 use crate::settings::SPECS;
 use crate::settings::Spec;
 use crate::value;
@@ -33,6 +34,8 @@ const DEFAULT_FILES: [&str; 2] = ["gunicorn.conf.py", "rgunicorn.conf.py"];
 #[derive(Debug)]
 pub(crate) struct Layers {
     pub(crate) figment: Figment,
+    /// What the configuration file says that is no text.
+    pub(crate) objects: Objects,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -52,11 +55,17 @@ impl Layers {
             .merge(Layer::of_variable("PORT", "bind", "0.0.0.0:")?)
             .merge(Layer::of_variable("WEB_CONCURRENCY", "workers", "")?)
             .merge(Layer::of_trusted_proxies()?)
-            .merge(Layer::new(file.source, file.values))
+            .merge(Layer::new(file.source.clone(), file.values))
             .merge(Layer::of_flags(VARIABLE, &more_flags)?)
             .merge(Layer::of_flags(COMMAND_LINE, &flags)?);
+        let mut objects = file.objects;
+        objects.retain(|setting| {
+            let source = figment.find_metadata(setting);
+            source.is_some_and(|source| source.name == file.source)
+        });
         Ok(Self {
             figment,
+            objects,
             warnings: file.warnings,
         })
     }

@@ -15,6 +15,7 @@ mod layers;
 mod args;
 mod config_file;
 mod value;
+mod objects;
 mod settings;
 mod failure;
 mod exit;

@@ -31,15 +31,35 @@ pub(crate) struct Spec {
     pub(crate) section: &'static str,
     /// What it does, in sentences.
     pub(crate) doc: &'static str,
+    /// How it differs from gunicorn's setting of that name.
+    #[expect(dead_code, reason = "for the page of the documentation")]
+    pub(crate) compared: Compared,
+}
+
+/// How a setting compares with gunicorn's of the same name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(dead_code, reason = "for the page of the documentation")]
+pub(crate) enum Compared {
+    /// It does what it does there.
+    Same,
+    /// It does that and more, or without a defect that it has there.
+    Better(&'static str),
+    /// gunicorn does not have it.
+    Ours,
+    /// It is accepted and changes nothing, because.
+    NoEffect(&'static str),
 }
 
 /// The kinds of values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(dead_code, reason = "no setting is a hook or an object yet")]
 pub(crate) enum Kind {
     /// A worker class: its short name, its dotted path, or in Python the class itself.
     Class,
     /// A whole number of 0 or more.
     Count,
+    /// A Python function, or its dotted path. The function is kept apart from the texts.
+    Hook,
     /// One or more texts.
     List,
     /// One of a few words. On and off will do where `auto` and `off` are among them, and a flag
@@ -47,6 +67,8 @@ pub(crate) enum Kind {
     Mode,
     /// A text, or nothing.
     OptionalText,
+    /// What only Python can say, such as a dict of dicts. Kept apart from the texts.
+    Object,
     /// Names with a text for each.
     Pairs,
     /// On or off.
@@ -63,8 +85,10 @@ impl Kind {
         let allowed = match self {
             Self::Class => "the name of a worker class",
             Self::Count => "a whole number of 0 or more",
+            Self::Hook => "a function or the dotted path of one",
             Self::List => "a text or a list of texts",
             Self::Mode => "a text, True or False",
+            Self::Object => "a dict or None",
             Self::OptionalText => "a text or None",
             Self::Pairs => "a dict of texts",
             Self::Switch => "True or False",
@@ -84,6 +108,7 @@ impl Spec {
         default: None,
         section: "",
         doc: "",
+        compared: Compared::Same,
     };
 
     /// The setting of that name.
@@ -133,11 +158,14 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// The Rust type of each [`Kind`], under the same name.
+#[allow(dead_code, reason = "no setting is a hook or an object yet")]
 mod shape {
     pub(super) type Class = String;
     pub(super) type Count = u64;
+    pub(super) type Hook = Option<String>;
     pub(super) type List = Vec<String>;
     pub(super) type Mode = String;
+    pub(super) type Object = Option<String>;
     pub(super) type OptionalText = Option<String>;
     pub(super) type Pairs = Vec<(String, String)>;
     pub(super) type Switch = bool;

@@ -19,7 +19,10 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Words => Value::from(comma_separated(text)),
         Kind::Pairs => Value::from(pairs(text)?),
         Kind::Mode => Value::from(mode(text)),
-        Kind::Class | Kind::OptionalText | Kind::Text => Value::from(text.trim().to_owned()),
+        Kind::Object => return None,
+        Kind::Class | Kind::Hook | Kind::OptionalText | Kind::Text => {
+            Value::from(text.trim().to_owned())
+        }
     })
 }
 
@@ -45,8 +48,13 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
             .extract::<bool>()
             .ok()
             .map(|on| Value::from(mode(&on.to_string()))),
-        Kind::OptionalText if value.is_none() => Some(Value::from(figment::value::Empty::None)),
-        Kind::Class => dotted_path(value.cast::<PyType>().ok()?),
+        Kind::Hook | Kind::Object | Kind::OptionalText if value.is_none() => {
+            Some(Value::from(figment::value::Empty::None))
+        }
+        Kind::Class => dotted_path(value.cast::<PyType>().ok()?.as_any()),
+        Kind::Hook if value.is_callable() => Some(name_of(value)),
+        Kind::Hook => None,
+        Kind::Object => value.repr().ok()?.extract::<String>().ok().map(Value::from),
         Kind::Count | Kind::OptionalText | Kind::Text => None,
     }
 }
@@ -117,10 +125,15 @@ fn mode(text: &str) -> String {
     }
 }
 
-fn dotted_path(class: &Bound<'_, PyType>) -> Option<Value> {
-    let module = class.module().ok()?;
-    let name = class.qualname().ok()?;
+fn dotted_path(named: &Bound<'_, PyAny>) -> Option<Value> {
+    let text = |attribute| named.getattr(attribute).ok()?.extract::<String>().ok();
+    let (module, name) = (text("__module__")?, text("__qualname__")?);
     Some(Value::from(format!("{module}.{name}")))
+}
+
+/// What to call a function where only texts will do.
+fn name_of(function: &Bound<'_, PyAny>) -> Value {
+    dotted_path(function).unwrap_or_else(|| Value::from(function.to_string()))
 }
 
 #[cfg(test)]

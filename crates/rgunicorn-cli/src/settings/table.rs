@@ -4,6 +4,7 @@
 
 use rgunicorn_core::access_log::DEFAULT_FORMAT;
 
+use super::Compared;
 use super::Kind;
 use super::Spec;
 use super::settings;
@@ -31,29 +32,29 @@ settings! {
         worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
         /// Most clients connected to one worker at once; 0 is no limit. Beyond it new clients
         /// wait in the backlog, and may take the place of an idle one.
-        worker_connections: Count { flags: &["--worker-connections"], meta: "INT", default: Some("1000") }
+        worker_connections: Count { flags: &["--worker-connections"], meta: "INT", default: Some("1000"), compared: Compared::Better("holds for every worker class") }
         /// Most calls of the application that run at once in one worker; 0 is no limit. Beyond it
         /// requests are answered with 503.
-        limit_concurrency: Count { flags: &["--limit-concurrency"], meta: "INT", default: Some("0") }
+        limit_concurrency: Count { flags: &["--limit-concurrency"], meta: "INT", default: Some("0"), compared: Compared::Ours }
         /// Threads of each worker that call a WSGI application. More than one makes `sync` a `gthread`.
         threads: Count { flags: &["--threads"], meta: "INT", default: Some("1") }
         /// Requests after which a worker is replaced; 0 is never. It serves on until the other is ready.
-        max_requests: Count { flags: &["--max-requests"], meta: "INT", default: Some("0") }
+        max_requests: Count { flags: &["--max-requests"], meta: "INT", default: Some("0"), compared: Compared::Better("the replacement is ready before the worker leaves") }
         /// Most requests that are added to max_requests, at random for each worker, so that not all
         /// are replaced at once.
         max_requests_jitter: Count { flags: &["--max-requests-jitter"], meta: "INT", default: Some("0") }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
-        timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30") }
+        timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30"), compared: Compared::Better("the stacks of a silent worker are logged before it is ended") }
         /// Seconds a worker has to finish its requests once it was told to leave. After half of them
         /// applications are told that their clients left, so that endless answers end.
-        graceful_timeout: Count { flags: &["--graceful-timeout"], meta: "INT", default: Some("30") }
+        graceful_timeout: Count { flags: &["--graceful-timeout"], meta: "INT", default: Some("30"), compared: Compared::Better("applications are told before they are cut off, and a worker that keeps to it is never killed") }
         /// Seconds a worker has to load the application and get ready; 0 is no limit.
-        boot_timeout: Count { flags: &["--boot-timeout"], meta: "INT", default: Some("0") }
+        boot_timeout: Count { flags: &["--boot-timeout"], meta: "INT", default: Some("0"), compared: Compared::Ours }
         /// Seconds to go on serving as before after TERM, while load balancers take notice. A second
         /// TERM ends the wait.
-        drain_delay: Count { flags: &["--drain-delay"], meta: "INT", default: Some("0") }
+        drain_delay: Count { flags: &["--drain-delay"], meta: "INT", default: Some("0"), compared: Compared::Ours }
         /// Seconds to wait for the next request on an idle connection; 0 closes at once.
-        keepalive: Count { flags: &["--keep-alive"], meta: "INT", default: Some("2") }
+        keepalive: Count { flags: &["--keep-alive"], meta: "INT", default: Some("2"), compared: Compared::Better("`sync` keeps connections too") }
         /// Whether to run the application's lifespan: auto, on or off.
         asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
         /// Seconds after which an application still sending to a client that left is cancelled.
@@ -61,14 +62,14 @@ settings! {
     }
     "Security" {
         /// Seconds a client may take over a request's head, and before it; 0 is no limit.
-        header_timeout: Count { flags: &["--header-timeout"], meta: "INT", default: Some("30") }
+        header_timeout: Count { flags: &["--header-timeout"], meta: "INT", default: Some("30"), compared: Compared::Ours }
         /// Seconds an application may wait for the next byte of a request's body; 0 is no limit.
-        body_timeout: Count { flags: &["--body-timeout"], meta: "INT", default: Some("60") }
+        body_timeout: Count { flags: &["--body-timeout"], meta: "INT", default: Some("60"), compared: Compared::Ours }
         /// Bytes a second at which a body with a content-length must come, on average over
         /// body_timeout; 0 asks for none.
-        body_min_rate: Count { flags: &["--body-min-rate"], meta: "INT", default: Some("500") }
+        body_min_rate: Count { flags: &["--body-min-rate"], meta: "INT", default: Some("500"), compared: Compared::Ours }
         /// Seconds an answer may wait for its client to take the next byte; 0 is no limit.
-        write_timeout: Count { flags: &["--write-timeout"], meta: "INT", default: Some("60") }
+        write_timeout: Count { flags: &["--write-timeout"], meta: "INT", default: Some("60"), compared: Compared::Ours }
         /// Longest request line in bytes, at most 8190, which is also what 0 means.
         limit_request_line: Count { flags: &["--limit-request-line"], meta: "INT", default: Some("4094") }
         /// Most header fields in one request, at most 32768, which is also what 0 means.
@@ -82,15 +83,15 @@ settings! {
         /// $FORWARDED_ALLOW_IPS if that is set.
         forwarded_allow_ips: Words { flags: &["--forwarded-allow-ips"], meta: "STRING", default: Some("127.0.0.1,::1") }
         /// Take client and scheme from what a trusted proxy says. Without, nothing that proxies say is believed.
-        proxy_headers: Switch { flags: &["--proxy-headers", "--no-proxy-headers"], default: Some("true") }
+        proxy_headers: Switch { flags: &["--proxy-headers", "--no-proxy-headers"], default: Some("true"), compared: Compared::Ours }
         /// Header fields that the proxy writes: x-forwarded (X-Forwarded-For and its kin) or forwarded (RFC 7239).
         /// The others are not believed, since the proxy passes on what a client wrote there.
-        forwarded_header: Text { flags: &["--forwarded-header"], meta: "STRING", default: Some("x-forwarded") }
+        forwarded_header: Text { flags: &["--forwarded-header"], meta: "STRING", default: Some("x-forwarded"), compared: Compared::Ours }
         /// Take host and port from a trusted proxy too: X-Forwarded-Host and X-Forwarded-Port, or host= of RFC 7239.
         /// Only for a proxy that always sets them.
-        forwarded_host: Switch { flags: &["--forwarded-host"], default: Some("false") }
+        forwarded_host: Switch { flags: &["--forwarded-host"], default: Some("false"), compared: Compared::Ours }
         /// Put the X-Forwarded-Prefix of a trusted proxy before root_path and path. Only for a proxy that always sets it.
-        forwarded_prefix: Switch { flags: &["--forwarded-prefix"], default: Some("false") }
+        forwarded_prefix: Switch { flags: &["--forwarded-prefix"], default: Some("false"), compared: Compared::Ours }
         /// Header fields, and the value of each by which a trusted proxy says that its client came over TLS.
         secure_scheme_headers: Pairs { default: Some("X-FORWARDED-PROTOCOL: ssl, X-FORWARDED-PROTO: https, X-FORWARDED-SSL: on") }
         /// Header fields with an underscore by which a trusted proxy may change the scope. SCRIPT_NAME sets root_path
@@ -127,7 +128,7 @@ settings! {
         /// Whether files are sent by the kernel (`wsgi.file_wrapper`).
         sendfile: Switch { flags: &["--sendfile", "--no-sendfile"], default: Some("true") }
         /// Directory for request bodies that are too large for memory. [default: the system's]
-        tmp_upload_dir: OptionalText {}
+        tmp_upload_dir: OptionalText { compared: Compared::Better("in gunicorn nothing reads it") }
         /// Path under which a proxy in front serves the application: `root_path` of the ASGI scope.
         root_path: Text { flags: &["--root-path"], meta: "STRING", default: Some("") }
     }
