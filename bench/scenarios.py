@@ -70,6 +70,13 @@ SCENARIOS = {
         Scenario("flask", "Flask, JSON", FLASK, "/items/42?name=spam", ITEM, interface="sync"),
         Scenario("django", "Django, JSON, its default middleware", DJANGO, "/items/42?name=spam", ITEM, interface="sync"),
         Scenario("threads_hello", "WSGI on 4 threads, 13 bytes", WSGI, "/", b"Hello, world!", interface="threads"),
+        Scenario("threads_10k", "WSGI on 4 threads, a 10 KiB body", WSGI, "/10k", TEN_KIB, interface="threads"),
+        Scenario(
+            "threads_echo1k",
+            "WSGI on 4 threads, POST of 1 KiB, read and sent back",
+            *(WSGI, "/echo", b"x" * 1024, "POST", b"x" * 1024),
+            interface="threads",
+        ),
         Scenario("threads_slow", "WSGI on 4 threads, `time.sleep(0.05)`", WSGI, "/slow", b"slept", interface="threads"),
     ]
 }
