@@ -99,8 +99,8 @@ impl Peer {
         let _ = self.trusted.set(false);
     }
 
-    /// Whether the client is one of `trusted`. Decided once.
-    pub(crate) fn is_in(&self, trusted: &Trusted) -> bool {
+    /// Whether the client is one of `trusted`. Decided once, so ask with the same each time.
+    pub fn is_in(&self, trusted: &Trusted) -> bool {
         *self
             .trusted
             .get_or_init(|| trusted.contains_peer(self.client()))

@@ -4,9 +4,11 @@
 
 use std::rc::Rc;
 use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use rgunicorn_core::app::App;
+use rgunicorn_core::app::Bodies;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::exchange::Part;
@@ -19,9 +21,13 @@ use rgunicorn_core::responder::Responder;
 use rgunicorn_core::response::ResponseHead;
 use rgunicorn_core::server::Server;
 use rgunicorn_core::settings::Settings;
+use rgunicorn_core::spool::Spooled;
+use socket2::SockRef;
+use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
 use tokio::time::timeout;
@@ -46,23 +52,30 @@ fn served<F>(script: F, client: impl AsyncFnOnce(TcpStream))
 where
     F: Fn(&Request<'_>, Responder) + 'static,
 {
+    serving("127.0.0.1:0", Script(script), async |port| {
+        let port = port.unwrap();
+        client(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await;
+    });
+}
+
+/// Runs `clients`, who are told the port, against a server of `app`, then drains the server.
+fn serving<A: App>(bind: &str, app: A, clients: impl AsyncFnOnce(Option<u16>)) {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())
         .unwrap();
     runtime.block_on(async {
-        let bind: Bind = "127.0.0.1:0".parse().unwrap();
+        let bind: Bind = bind.parse().unwrap();
         let listener = Listener::bind(&bind, 16).unwrap();
-        let port = listener.port().unwrap();
+        let port = listener.port();
         let settings = Settings {
             drain_idle: Duration::ZERO,
             ..Settings::default()
         };
-        let server = Server::new(Script(script), vec![listener], settings, None).unwrap();
+        let server = Server::new(app, vec![listener], settings, None).unwrap();
         let running = Rc::clone(&server);
         let running = tokio::task::spawn_local(async move { running.run().await });
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        timeout(DEADLINE, client(stream)).await.unwrap();
+        timeout(DEADLINE, clients(port)).await.unwrap();
         server.drain();
         timeout(DEADLINE, running).await.unwrap().unwrap();
     });
@@ -89,7 +102,7 @@ fn answer(responder: &Responder, parts: &[&[u8]]) {
     }
 }
 
-async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     while !all.ends_with(end) {
         assert_ne!(
@@ -301,5 +314,60 @@ fn a_body_arrives_whole_however_it_is_cut() {
         };
         tokio::join!(upload, download);
         assert!(echoed.starts_with(expected.as_bytes()) && echoed.ends_with(&large));
+    });
+}
+
+/// An application that wants whole bodies and tells how long they are; `/slow` takes its time.
+struct Whole;
+
+impl App for Whole {
+    fn call(&self, request: Request<'_>, responder: Responder) {
+        if request.head.path() == "/slow" {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_millis(20) {}
+        }
+        let length = match responder.take_body() {
+            None => 0,
+            Some(Spooled::Memory(body)) => body.len() as u64,
+            Some(Spooled::File(file)) => file.metadata().unwrap().len(),
+        };
+        answer(&responder, &[format!("{length} bytes").as_bytes()]);
+    }
+
+    fn bodies(&self) -> Bodies {
+        Bodies::Whole
+    }
+
+    fn running(&self) -> usize {
+        0
+    }
+}
+
+#[test]
+fn a_body_is_read_on_after_its_connection_had_to_wait_for_a_slow_call_of_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let bind = format!("unix:{}", path.display());
+    serving(&bind, Whole, async |_| {
+        let mut streams = Vec::new();
+        for _ in 0..3 {
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            stream.write_all(GET).await.unwrap();
+            read_until(&mut stream, b"0 bytes").await;
+            streams.push(stream);
+        }
+        let [mut one, mut patient, mut other] = <[UnixStream; 3]>::try_from(streams).unwrap();
+        let slow = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
+        // Whatever the order in which a turn takes them, one of these comes before the third.
+        assert_eq!(one.try_write(slow).unwrap(), slow.len());
+        // More than one turn reads, all of it there before the first: server and clients share a thread.
+        SockRef::from(&patient).set_send_buffer_size(200_000).unwrap();
+        let mut post = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n".to_vec();
+        post.resize(post.len() + 300_000, b'x');
+        assert_eq!(patient.try_write(&post).unwrap(), post.len());
+        assert_eq!(other.try_write(slow).unwrap(), slow.len());
+        read_until(&mut one, b"0 bytes").await;
+        read_until(&mut other, b"0 bytes").await;
+        read_until(&mut patient, b"300000 bytes").await;
     });
 }
