@@ -69,6 +69,7 @@ pub(crate) struct Connection {
     framing: Cell<BodyFraming>,
     persistence: Cell<Persistence>,
     turn: Cell<Turn>,
+    reading: Cell<Reading>,
     proxied: Proxied,
     waits: Waits,
 }
@@ -117,6 +118,15 @@ enum Turn {
     Running,
 }
 
+/// Whether bytes that come will make this connection ready.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reading {
+    /// The socket was asked, and has no more or will say so.
+    Awaited,
+    /// It was not asked in this turn: there was enough to do already.
+    Skipped,
+}
+
 /// Whether a connection still exists.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
@@ -147,6 +157,7 @@ impl Connection {
             framing: Cell::default(),
             persistence: Cell::default(),
             turn: Cell::new(Turn::Waiting),
+            reading: Cell::new(Reading::Awaited),
             waits: Waits::default(),
         })
     }
@@ -159,7 +170,9 @@ impl Connection {
             return self.read_lingering();
         }
         let mut input = self.input.borrow_mut();
+        self.reading.set(Reading::Skipped);
         if self.wants_input(&input) {
+            self.reading.set(Reading::Awaited);
             let mut context = Context::from_waker(self.readiness.waker());
             let filled = input.fill(&mut self.stream.borrow_mut(), &mut context, &self.state);
             if filled == Filled::Some {
@@ -298,8 +311,6 @@ impl Connection {
         } else if partial && self.phase.get() != Phase::AwaitingHead {
             self.phase.set(Phase::AwaitingHead);
             self.since.set(self.state.clock.now());
-            // Reading may have stopped at the pipeline's limit.
-            self.readiness.mark();
         }
     }
 
@@ -315,7 +326,12 @@ impl Connection {
         if self.phase.get() == Phase::Closed {
             return Fate::Over;
         }
-        self.input.borrow_mut().rest(&self.state);
+        let mut input = self.input.borrow_mut();
+        if self.reading.get() == Reading::Skipped && self.wants_input(&input) {
+            // What was enough is used up, and nothing else would begin the reading again.
+            self.readiness.mark();
+        }
+        input.rest(&self.state);
         Fate::Alive
     }
 }

@@ -344,7 +344,7 @@ impl App for Whole {
 }
 
 #[test]
-fn a_body_is_read_on_after_its_connection_had_to_wait_for_a_slow_call_of_another() {
+fn a_connection_is_read_on_after_it_had_to_wait_for_a_slow_call_of_another() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
     let bind = format!("unix:{}", path.display());
@@ -357,17 +357,29 @@ fn a_body_is_read_on_after_its_connection_had_to_wait_for_a_slow_call_of_another
             streams.push(stream);
         }
         let [mut one, mut patient, mut other] = <[UnixStream; 3]>::try_from(streams).unwrap();
-        let slow = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
-        // Whatever the order in which a turn takes them, one of these comes before the third.
-        assert_eq!(one.try_write(slow).unwrap(), slow.len());
-        // More than one turn reads, all of it there before the first: server and clients share a thread.
-        SockRef::from(&patient).set_send_buffer_size(200_000).unwrap();
-        let mut post = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n".to_vec();
-        post.resize(post.len() + 300_000, b'x');
-        assert_eq!(patient.try_write(&post).unwrap(), post.len());
-        assert_eq!(other.try_write(slow).unwrap(), slow.len());
-        read_until(&mut one, b"0 bytes").await;
-        read_until(&mut other, b"0 bytes").await;
-        read_until(&mut patient, b"300000 bytes").await;
+        SockRef::from(&patient)
+            .set_send_buffer_size(200_000)
+            .unwrap();
+        // More than one turn reads, and as much as one reads.
+        for length in [300_000, 256 * 1024 - LONG_POST_HEAD] {
+            let slow = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
+            let mut post =
+                format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n")
+                    .into_bytes();
+            assert_eq!(post.len(), LONG_POST_HEAD);
+            post.resize(post.len() + length, b'x');
+            // All of it is there before the first is read: server and clients share a thread. And
+            // whatever the order in which a turn takes them, a slow one comes before the patient one.
+            assert_eq!(one.try_write(slow).unwrap(), slow.len());
+            assert_eq!(patient.try_write(&post).unwrap(), post.len());
+            assert_eq!(other.try_write(slow).unwrap(), slow.len());
+            read_until(&mut one, b"0 bytes").await;
+            read_until(&mut other, b"0 bytes").await;
+            read_until(&mut patient, format!("{length} bytes").as_bytes()).await;
+            patient.write_all(GET).await.unwrap();
+            read_until(&mut patient, b"\r\n\r\n0 bytes").await;
+        }
     });
 }
+
+const LONG_POST_HEAD: usize = 52;

@@ -40,11 +40,6 @@ impl Connection {
         }
         drop(inbound);
         self.advance_gathering(app);
-        if self.phase.get() == Phase::Gathering {
-            // A head that had to wait for its turn may have stopped the reading, with
-            // the pipeline's limit behind it; nothing else would begin it again.
-            self.readiness.mark();
-        }
     }
 
     /// Takes what came of the body; calls the application with all of it.
