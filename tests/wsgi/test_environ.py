@@ -189,6 +189,22 @@ def test_w12_a_name_with_an_underscore_is_dropped_by_default(either):
     assert environ["HTTP_X_USER"] == "real" and "HTTP_X_OTHER" not in environ
 
 
+def test_w12_a_trusted_proxy_may_send_the_names_of_forwarder_headers(site):
+    s = site(*TRUSTING, "--forwarder-headers", "SCRIPT_NAME,REMOTE_USER")
+    environ = ask(s, "/", "remote-user: forged", "remote_user: real", "x_other: 1")
+    assert environ["HTTP_REMOTE_USER"] == "real" and "HTTP_X_OTHER" not in environ
+    assert ask(s, "/", "remote_user: first", "remote-user: forged")["HTTP_REMOTE_USER"] == "first"
+    untrusting = site("--forwarder-headers", "*", "--forwarded-allow-ips", "192.0.2.1")
+    assert "HTTP_REMOTE_USER" not in ask(untrusting, "/", "remote_user: forged")
+    everything = site(*TRUSTING, "--forwarder-headers", "*", "--header-map", "refuse")
+    assert ask(everything, "/", "x_other: 1")["HTTP_X_OTHER"] == "1"
+
+
+def test_w12_a_dropped_name_does_not_come_back_with_a_repeated_one(either):
+    environ = ask(either, "/", "x-user: 1", "x_user: forged", "x-user: 2", "x-a: 3", "x-a: 4")
+    assert (environ["HTTP_X_USER"], environ["HTTP_X_A"]) == ("1,2", "3,4")
+
+
 def test_w12_header_map_refuse_answers_400_and_names_the_field(wsgi):
     with wsgi("wsgi_environ:called", "--header-map", "refuse") as s:
         assert s.get("/", "x-user: real").status == 200

@@ -21,6 +21,7 @@ use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::proxy::ProxySettings;
 use rgunicorn_core::settings::Settings as HttpSettings;
+use rgunicorn_wsgi::settings::ForwarderHeaders;
 use rgunicorn_wsgi::settings::HeaderMap;
 
 use crate::failure::Failure;
@@ -61,6 +62,7 @@ pub(crate) struct Config {
     /// Whether files are handed to the kernel.
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
+    pub(crate) forwarder_headers: ForwarderHeaders,
     /// Whether a WSGI application is told of the client that a proxy names. gunicorn never
     /// does so, so it must have been asked for.
     pub(crate) believes_clients: bool,
@@ -191,6 +193,7 @@ impl Checked<'_> {
             sendfile: settings.sendfile,
             believes_clients: settings.proxy_headers && self.was_given("proxy_headers"),
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
+            forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
             preload_app: settings.preload_app,

@@ -15,6 +15,7 @@ pub mod census;
 pub mod loop_base;
 pub mod confined;
 pub mod descriptor;
+pub mod holders;
 pub mod traceback;
 pub mod interned;
 mod alarm;

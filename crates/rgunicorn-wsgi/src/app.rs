@@ -6,6 +6,7 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use rgunicorn_core::app::App;
 use rgunicorn_core::app::Bodies;
+use rgunicorn_core::proxy::Trusted;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::responder::Responder;
 
@@ -21,6 +22,7 @@ pub use crate::inline::Waiting;
 /// A WSGI application that is called with one request at a time.
 pub struct WsgiApp {
     application: Application,
+    trusted: Trusted,
     on_exit: Box<dyn Fn()>,
     waiting: Rc<Waiting>,
 }
@@ -39,6 +41,7 @@ impl WsgiApp {
     ) -> PyResult<Self> {
         Ok(Self {
             application: Application::new(app, settings)?,
+            trusted: settings.trusted.clone(),
             waiting: Rc::new(waiting),
             on_exit,
         })
@@ -51,7 +54,7 @@ impl App for WsgiApp {
             let body = responder.take_body();
             let port = Port::Inline(Inline::new(responder, Rc::clone(&self.waiting)));
             self.application
-                .call(py, &Asked::here(&request), body, port)
+                .call(py, &Asked::here(&request, &self.trusted), body, port)
         });
         if outcome == Outcome::Exit {
             (self.on_exit)();

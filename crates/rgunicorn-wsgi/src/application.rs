@@ -20,11 +20,11 @@ use crate::port::Port;
 use crate::promptness::Promptness;
 use crate::reply::Question;
 use crate::reply::Reply;
-use crate::reply::Start;
 use crate::respond::Files;
 use crate::respond::respond;
 use crate::settings::Settings;
 use crate::source::Source;
+use crate::starter::Starter;
 
 /// A WSGI application, as one thread calls it.
 pub(crate) struct Application {
@@ -34,6 +34,7 @@ pub(crate) struct Application {
     /// What every request without a body reads.
     nothing: Py<Input>,
     present: Present,
+    starter: Starter,
     promptness: Promptness,
 }
 
@@ -58,6 +59,7 @@ impl Application {
             app: app.clone().unbind(),
             environs: Environs::new(settings, early_hints.as_any())?,
             present,
+            starter: Starter::default(),
             promptness: Promptness::default(),
             files: if settings.sendfile {
                 Files::Sent
@@ -106,10 +108,13 @@ impl Application {
         };
         environ.set_item(intern!(py, "wsgi.input"), input)?;
         let _entered = self.present.enter(reply);
-        let start = Bound::new(py, Start::new(Rc::clone(reply)))?;
-        let start_response = start.getattr(intern!(py, "start_response"))?;
-        let result = self.app.bind(py).call1((environ, start_response))?;
-        Ok(respond(reply, &result, self.files, &self.promptness)?)
+        let starting = self.starter.begin(py, reply)?;
+        let arguments = (environ, starting.start_response(py));
+        let result = self.app.bind(py).call1(arguments)?;
+        let responded = respond(reply, &result, self.files, &self.promptness);
+        drop(result);
+        self.starter.end(py, starting)?;
+        Ok(responded?)
     }
 }
 

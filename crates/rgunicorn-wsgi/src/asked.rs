@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use rgunicorn_core::parser::Head;
 use rgunicorn_core::proxy::Forwarded;
+use rgunicorn_core::proxy::Trusted;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
@@ -20,13 +21,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) scheme: Scheme,
     /// Whether both ends are what the PROXY protocol says.
     pub(crate) proxied: bool,
+    /// Whether the client is a proxy that is believed.
+    pub(crate) is_trusted: bool,
     /// A place for what all requests of the connection have in common.
     pub(crate) cache: Option<&'a OnceCell<Box<dyn Any>>>,
 }
 
 impl<'a> Asked<'a> {
     /// On the thread that owns the connection.
-    pub(crate) fn here(request: &Request<'a>) -> Self {
+    pub(crate) fn here(request: &Request<'a>, trusted: &Trusted) -> Self {
         Self {
             head: request.head,
             forwarded: request.forwarded,
@@ -35,6 +38,7 @@ impl<'a> Asked<'a> {
             server: request.peer.server(),
             scheme: request.peer.scheme,
             proxied: request.peer.is_proxied(),
+            is_trusted: request.peer.is_in(trusted),
             cache: Some(&request.peer.cache),
         }
     }
@@ -49,10 +53,11 @@ pub(crate) struct Parcel {
     server: ServerAddress,
     scheme: Scheme,
     proxied: bool,
+    is_trusted: bool,
 }
 
 impl Parcel {
-    pub(crate) fn of(request: &Request<'_>) -> Self {
+    pub(crate) fn of(request: &Request<'_>, trusted: &Trusted) -> Self {
         Self {
             head: request.head.clone(),
             forwarded: request.forwarded.cloned(),
@@ -61,6 +66,7 @@ impl Parcel {
             server: request.peer.server().clone(),
             scheme: request.peer.scheme,
             proxied: request.peer.is_proxied(),
+            is_trusted: request.peer.is_in(trusted),
         }
     }
 
@@ -73,6 +79,7 @@ impl Parcel {
             server: &self.server,
             scheme: self.scheme,
             proxied: self.proxied,
+            is_trusted: self.is_trusted,
             cache: None,
         }
     }

@@ -10,7 +10,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PyString;
-use rgunicorn_core::parser::Head;
 use rgunicorn_core::parser::Version;
 use rgunicorn_core::parser::percent_decode;
 use rgunicorn_core::proxy::Forwarded;
@@ -23,6 +22,7 @@ use crate::errors::ErrorStream;
 use crate::field_name::FieldNames;
 use crate::field_name::Key;
 use crate::file_wrapper::FileWrapper;
+use crate::settings::ForwarderHeaders;
 use crate::settings::HeaderMap;
 use crate::settings::Settings;
 use crate::text::native;
@@ -33,6 +33,7 @@ pub(crate) struct Environs {
     names: FieldNames,
     script_name: String,
     header_map: HeaderMap,
+    forwarders: ForwarderHeaders,
     believes_clients: bool,
 }
 
@@ -70,11 +71,13 @@ impl Environs {
         template.set_item("wsgi.early_hints", early_hints)?;
         template.set_item("SERVER_SOFTWARE", SOFTWARE)?;
         template.set_item("SCRIPT_NAME", &settings.script_name)?;
+        make_room(&template)?;
         Ok(Self {
             template: template.unbind(),
             names: FieldNames::default(),
             script_name: settings.script_name.clone(),
             header_map: settings.header_map,
+            forwarders: settings.forwarder_headers.clone(),
             believes_clients: settings.believes_clients,
         })
     }
@@ -95,7 +98,7 @@ impl Environs {
         environ.set_item(intern!(py, "QUERY_STRING"), PyString::new(py, head.query()))?;
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol(py, head.version()))?;
         self.set_path(&environ, asked)?;
-        self.set_fields(&environ, head)?;
+        self.set_fields(&environ, asked)?;
         if let Some(forwarded) = asked.forwarded {
             self.set_forwarded(&environ, forwarded)?;
         }
@@ -142,8 +145,11 @@ impl Environs {
             }
         }
         template.set_item(intern!(py, "REMOTE_ADDR"), asked.client_text)?;
-        if let Some(client) = asked.client {
-            template.set_item(intern!(py, "REMOTE_PORT"), client.port().to_string())?;
+        match asked.client {
+            Some(client) => {
+                template.set_item(intern!(py, "REMOTE_PORT"), client.port().to_string())?;
+            }
+            None => template.del_item(intern!(py, "REMOTE_PORT"))?,
         }
         Ok(template)
     }
@@ -187,30 +193,110 @@ impl Environs {
 
     /// `HTTP_*`; repeated fields are joined, as RFC 9110 section 5.3 allows. Only
     /// cookies have another separator (RFC 9113 section 8.2.3).
-    fn set_fields(&self, environ: &Bound<'_, PyDict>, head: &Head) -> Result<(), Unusable> {
+    fn set_fields(&self, environ: &Bound<'_, PyDict>, asked: &Asked<'_>) -> Result<(), Unusable> {
         let py = environ.py();
-        for (name, value) in head.fields() {
-            let key = match self.names.key(py, name) {
-                Key::Of(key) => key,
-                Key::Never => continue,
-                Key::Ambiguous(_) if self.header_map == HeaderMap::Drop => continue,
-                Key::Ambiguous(_) if self.header_map == HeaderMap::Refuse => {
-                    return Err(Unusable::Underscore(name.escape_ascii().to_string()));
-                }
-                Key::Ambiguous(key) => key,
-            };
-            let value = native(py, value);
-            match environ.get_item(&key)? {
-                None => environ.set_item(key, value)?,
-                Some(before) => {
-                    let separator = if name == b"cookie" { "; " } else { "," };
-                    environ.set_item(key, format!("{before}{separator}{value}"))?;
-                }
+        let (before, mut count) = (environ.len(), 0);
+        for (name, value) in asked.head.fields() {
+            if let Some((key, _)) = self.key(py, name, asked)? {
+                environ.set_item(key, native(py, value))?;
+                count += 1;
             }
+        }
+        if environ.len() < before + count {
+            self.join_repeated(environ, asked)?;
         }
         Ok(())
     }
+
+    /// Gives each name that came more than once all of its values. Where a
+    /// trusted proxy wrote the name with an underscore, only those.
+    fn join_repeated(
+        &self,
+        environ: &Bound<'_, PyDict>,
+        asked: &Asked<'_>,
+    ) -> Result<(), Unusable> {
+        let py = environ.py();
+        for wanted in [Spelling::Usual, Spelling::Vouched] {
+            let joined = PyDict::new(py);
+            for (name, value) in asked.head.fields() {
+                let Some((key, _)) = self
+                    .key(py, name, asked)?
+                    .filter(|(_, spelling)| *spelling == wanted)
+                else {
+                    continue;
+                };
+                let value = native(py, value);
+                match joined.get_item(&key)? {
+                    None => joined.set_item(key, value)?,
+                    Some(before) => {
+                        let separator = if name == b"cookie" { "; " } else { "," };
+                        joined.set_item(key, format!("{before}{separator}{value}"))?;
+                    }
+                }
+            }
+            environ.update(joined.as_mapping())?;
+        }
+        Ok(())
+    }
+
+    /// The key of a field, if the application may see it.
+    fn key<'py>(
+        &self,
+        py: Python<'py>,
+        name: &[u8],
+        asked: &Asked<'_>,
+    ) -> Result<Option<(Bound<'py, PyString>, Spelling)>, Unusable> {
+        match self.names.key(py, name) {
+            Key::Of(key) => Ok(Some((key, Spelling::Usual))),
+            Key::Never => Ok(None),
+            Key::Ambiguous(key) if self.forwarders.vouch_for(name, asked.is_trusted) => {
+                Ok(Some((key, Spelling::Vouched)))
+            }
+            Key::Ambiguous(key) => match self.header_map {
+                HeaderMap::Dangerous => Ok(Some((key, Spelling::Usual))),
+                HeaderMap::Drop => Ok(None),
+                HeaderMap::Refuse => Err(Unusable::Underscore(name.escape_ascii().to_string())),
+            },
+        }
+    }
 }
+
+/// Who stands behind a field's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Spelling {
+    /// Whoever sent it.
+    Usual,
+    /// A trusted proxy: it has an underscore, and the operator named it.
+    Vouched,
+}
+
+/// Puts in the keys that every request sets, and lets the dict grow now, so that
+/// no copy has to while a request fills it: a copy has its original's room.
+fn make_room(template: &Bound<'_, PyDict>) -> PyResult<()> {
+    for key in OF_EVERY_REQUEST {
+        template.set_item(key, template.py().None())?;
+    }
+    template.set_item(SPARE, template.py().None())?;
+    template.del_item(SPARE)
+}
+
+/// But for `REMOTE_PORT`, which a unix socket does not have.
+const OF_EVERY_REQUEST: [&str; 11] = [
+    "PATH_INFO",
+    "QUERY_STRING",
+    "RAW_URI",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "REQUEST_METHOD",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "wsgi.input",
+    "wsgi.url_scheme",
+];
+
+/// The 22nd key, with which a dict grows to hold 42.
+const SPARE: &str = "";
 
 /// gunicorn's keys of a connection that began with a PROXY header: to whom the
 /// client had connected.

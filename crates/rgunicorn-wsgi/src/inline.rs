@@ -20,6 +20,8 @@ pub(crate) struct Inline {
     responder: Responder,
     /// Whether something was given that nobody has tried to write.
     held: Cell<bool>,
+    /// Whether the client took nothing for too long.
+    given_up: Cell<bool>,
     waiting: Rc<Waiting>,
 }
 
@@ -39,6 +41,7 @@ impl Inline {
             responder,
             waiting,
             held: Cell::new(false),
+            given_up: Cell::new(false),
         }
     }
 
@@ -76,6 +79,7 @@ impl Inline {
             if left < before {
                 (before, patience) = (left, self.waiting.patience);
             } else if patience.is_some_and(|patience| patience.is_zero()) {
+                self.given_up.set(true);
                 self.responder.abort();
                 return Ok(Err(SendError::Disconnected));
             }
@@ -107,6 +111,6 @@ impl Inline {
     }
 
     pub(crate) fn is_disconnected(&self) -> bool {
-        self.responder.is_disconnected()
+        self.given_up.get() || self.responder.is_disconnected()
     }
 }

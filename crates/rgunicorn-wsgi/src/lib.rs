@@ -14,6 +14,7 @@ mod queue;
 mod application;
 mod respond;
 mod early_hints;
+mod starter;
 mod reply;
 mod promptness;
 mod port;

@@ -11,12 +11,14 @@ use rgunicorn_core::app::Bodies;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::SendError;
 use rgunicorn_core::exchange::Interest;
+use rgunicorn_core::proxy::Trusted;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
 use slab::Slab;
 
 use crate::asked::Parcel;
+use crate::mailbox::Client;
 use crate::mailbox::Data;
 use crate::mailbox::Link;
 use crate::mailbox::Mailbox;
@@ -35,6 +37,7 @@ pub struct PooledApp {
     queue: Arc<Queue<Job>>,
     mailbox: Arc<Mailbox>,
     threads: Threads,
+    trusted: Trusted,
 }
 
 /// One call, on the worker's thread.
@@ -74,6 +77,7 @@ impl PooledApp {
             queue,
             mailbox,
             threads: running,
+            trusted: settings.trusted.clone(),
         })
     }
 
@@ -125,6 +129,8 @@ impl PooledApp {
         match sent {
             Ok(()) => {}
             Err(SendError::Disconnected) => link.leave(),
+            // What was on its way when the client left.
+            Err(_) if link.client() == Client::Gone => {}
             Err(error) => {
                 tracing::error!("Cannot send a response: {error}");
                 responder.abort();
@@ -188,7 +194,7 @@ impl App for PooledApp {
         self.queue.push(Job {
             ticket,
             link,
-            parcel: Parcel::of(&request),
+            parcel: Parcel::of(&request, &self.trusted),
             body,
         });
     }

@@ -21,8 +21,8 @@ pub(crate) struct Promptness {
 /// for an application's work is the price of being wrong.
 const ENOUGH: u32 = 64;
 
-/// The coarse clock's ticks are about this long.
-const SLOW: Duration = Duration::from_millis(4);
+/// More than one of the coarse clock's usual ticks: one may always pass.
+const SLOW: Duration = Duration::from_millis(5);
 
 impl Promptness {
     /// Whether to write first.

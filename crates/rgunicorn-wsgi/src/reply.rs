@@ -226,16 +226,34 @@ fn refused(error: SendError) -> PyErr {
 }
 
 /// `start_response`, and the `write` that it returns.
-#[pyclass(frozen, freelist = 16, module = "rgunicorn._rgunicorn")]
+#[pyclass(frozen, module = "rgunicorn._rgunicorn")]
 pub(crate) struct Start {
-    reply: Confined<Rc<Reply>>,
+    /// None between calls.
+    reply: Confined<RefCell<Option<Rc<Reply>>>>,
 }
 
 impl Start {
     pub(crate) fn new(reply: Rc<Reply>) -> Self {
         Self {
-            reply: Confined::new(reply),
+            reply: Confined::new(RefCell::new(Some(reply))),
         }
+    }
+
+    /// Puts another answer in the place of one that was taken back.
+    pub(crate) fn lend(&self, reply: &Rc<Reply>) -> PyResult<()> {
+        self.reply.get()?.replace(Some(Rc::clone(reply)));
+        Ok(())
+    }
+
+    /// Lets go of the answer: the call is over.
+    pub(crate) fn take_back(&self) -> PyResult<()> {
+        drop(self.reply.get()?.take());
+        Ok(())
+    }
+
+    fn reply(&self) -> PyResult<Rc<Reply>> {
+        let reply = self.reply.get()?.borrow().clone();
+        reply.ok_or_else(|| PyRuntimeError::new_err("the call is over"))
     }
 }
 
@@ -250,14 +268,14 @@ impl Start {
         headers: &Bound<'py, PyAny>,
         exc_info: Option<&Bound<'py, PyTuple>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().reply.get()?.begin(status, headers, exc_info)?;
+        slf.get().reply()?.begin(status, headers, exc_info)?;
         Ok(slf.clone().into_any())
     }
 
     /// `write`: sends `data` before anything that the application returns.
     #[pyo3(signature = (data, /))]
     fn __call__(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let reply = self.reply.get()?;
+        let reply = self.reply()?;
         reply.data(data, Part::More)?;
         reply.flush(data.py())
     }

@@ -1,5 +1,7 @@
 //! What an operator may change about WSGI.
 
+use rgunicorn_core::proxy::Trusted;
+
 /// Settings of the WSGI bridge.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,6 +15,10 @@ pub struct Settings {
     pub sendfile: bool,
     /// What becomes of fields whose names have an underscore.
     pub header_map: HeaderMap,
+    /// Such fields that a trusted proxy may send all the same.
+    pub forwarder_headers: ForwarderHeaders,
+    /// The peers that are such proxies (`forwarded_allow_ips`).
+    pub trusted: Trusted,
     /// Whether `REMOTE_ADDR` is the client that a trusted proxy names.
     pub believes_clients: bool,
     /// Writes what the application prints to `wsgi.errors`.
@@ -30,4 +36,25 @@ pub enum HeaderMap {
     Refuse,
     /// The application sees it, and cannot trust either.
     Dangerous,
+}
+
+/// Names with underscores that trusted proxies vouch for. gunicorn's
+/// `forwarder_headers`.
+#[derive(Clone, Debug, Default)]
+pub struct ForwarderHeaders {
+    names: Vec<String>,
+}
+
+impl ForwarderHeaders {
+    /// `*` is every name; the case of letters makes no difference.
+    #[must_use]
+    pub fn new(names: Vec<String>) -> Self {
+        Self { names }
+    }
+
+    /// Whether a field of that name may pass if its sender is trusted or not.
+    pub(crate) fn vouch_for(&self, name: &[u8], sender_is_trusted: bool) -> bool {
+        let is = |known: &String| known == "*" || known.as_bytes().eq_ignore_ascii_case(name);
+        sender_is_trusted && self.names.iter().any(is)
+    }
 }

@@ -129,6 +129,8 @@ fn settings(config: &Config) -> Settings {
         multithread: config.threads > 1,
         sendfile: config.sendfile,
         header_map: config.header_map,
+        forwarder_headers: config.forwarder_headers.clone(),
+        trusted: config.http.proxy.trusted.clone(),
         believes_clients: config.believes_clients,
         errors: logging::write_raw,
     }
