@@ -1,4 +1,4 @@
-"""The clients of a soak, one process of them: python -m soak.clients HOST PORT SECONDS SEED
+"""The clients of a soak, one process of them: python -m soak.clients HOST PORT SECONDS SEED WORKER_CLASS
 
 Good clients keep a connection, send one request after another and compare every answer byte for byte; any error is a
 failure. Bad clients do each what no client should, on a connection of their own. Prints a JSON object when all are gone.
@@ -20,6 +20,7 @@ from soak.content import content
 
 GOOD, HASTY, SLOW = 16, 8, 24
 DEADLINE = 60.0
+CHUNKED = "transfer-encoding: chunked"
 REFUSED = [probe.sent for probe in probes().values() if not probe.calls and not probe.unfinished]
 ITEMS = [{"name": f"item {n}", "tags": ["a", "ü"] * n, "price": n / 4} for n in range(5)]
 
@@ -115,8 +116,10 @@ def total_of(item):
 
 
 class Clients:
-    def __init__(self, address, seed):
+    def __init__(self, address, seed, worker_class):
         self.address = address
+        # One that does not read holds up everybody else in a sync worker, until it is given up.
+        self.endless = 0.02 if worker_class == "sync" else 0.5
         self.random = random.Random(seed)
         self.answered, self.provoked, self.failures = Counter(), Counter(), []
         self.ending = asyncio.Event()
@@ -171,7 +174,7 @@ class Clients:
     async def stream(self, wire):
         """Both ways at once: the answer begins before the body has ended."""
         body = self.body()
-        await wire.send(request("POST", "/stream", None, "transfer-encoding: chunked"))
+        await wire.send(request("POST", "/stream", None, CHUNKED, f"x-length: {len(body)}"))
         answer = asyncio.ensure_future(wire.expect(body))
         try:
             for chunk in chunks(body, self.random):
@@ -235,7 +238,7 @@ class Clients:
             [
                 request("POST", "/echo", body),
                 request("POST", "/stream", body),
-                request("POST", "/echo", None, "transfer-encoding: chunked")
+                request("POST", "/echo", None, CHUNKED, f"x-length: {len(body)}")
                 + b"".join(chunks(body, self.random))
                 + b"0\r\n\r\n",
                 request("POST", "/items", json_body(ITEMS[4]), "content-type: application/json"),
@@ -284,7 +287,7 @@ class Clients:
 
     async def stop_reading(self, wire):
         await wire.open(receive_buffer=4096)
-        path = self.random.choice((f"/file/{SIZES[-1]}", "/endless"))
+        path = "/endless" if self.random.random() < self.endless else f"/file/{SIZES[-1]}"
         await wire.send(request("GET", path))
         await wire.reader.readuntil(b"\r\n\r\n")
         wire.writer.transport.pause_reading()
@@ -309,9 +312,9 @@ async def in_parts(body):
         yield body[start : start + 40_000]
 
 
-def main(host, port, seconds, seed):
+def main(host, port, seconds, seed, worker_class):
     async def run():
-        clients = Clients((host, int(port)), seed)
+        clients = Clients((host, int(port)), seed, worker_class)
         await clients.run(float(seconds))
         return clients
 

@@ -1,6 +1,6 @@
 """One worker at full load for a long time: every answer right, and nothing left behind. See `main` for the options.
 
-What is left behind is counted once every client has gone: descriptors, asyncio's tasks, lines of the error log that
+What is left behind is counted once every client has gone: descriptors, asyncio's tasks or unclosed answers, lines of the error log that
 nobody expects. Memory is looked at every second while the clients are there, and must be flat in the last two thirds.
 """
 
@@ -35,37 +35,44 @@ REFUSED = r"Invalid request from ip=127\.0\.0\.1: |\d+ more invalid requests wer
 EXPECTED_LINE = re.compile(rf"\[[^]]+\] \[\d+\] (\[INFO\]|\[WARNING\] ({REFUSED}))")
 
 
+# A WSGI application that streams waits for its client, so those that read nothing are given up soon; and it is only
+# called with a whole body, so those that never end theirs are, too.
+WSGI = ["--write-timeout", "1", "--body-timeout", "10", "soak.wsgi_app:app"]
+FLAGS = {"asgi": ["soak.app:app"], "sync": WSGI, "gthread": ["--threads", "4", *WSGI]}
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600, help="how long (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="of clients (default: one per core)")
+    parser.add_argument("-k", "--worker-class", choices=FLAGS, default="asgi", help="(default: %(default)s)")
     options = parser.parse_args()
-    report = soak(options.seconds, options.processes)
+    report = soak(options.seconds, options.processes, options.worker_class)
     print(report)
     sys.exit(bool(report.problems))
 
 
-def soak(seconds, processes=1):
+def soak(seconds, processes=1, worker_class="asgi"):
     """The report of a whole soak of `seconds`."""
-    flags = ["-k", "asgi", "-w", "1", "-b", "127.0.0.1:0", "--keep-alive", "60"]
-    process = start([*flags, "soak.app:app"], TESTS, ENVIRONMENT)
+    flags = ["-k", worker_class, "-w", "1", "-b", "127.0.0.1:0", "--keep-alive", "60"]
+    process = start([*flags, *FLAGS[worker_class]], TESTS, ENVIRONMENT)
     try:
         server = Serving(process)
         report = Report(seconds)
-        soak_server(server, report, processes)
+        soak_server(server, report, processes, worker_class)
         report.ended(server)
         return report
     finally:
         kill_all(process)
 
 
-def soak_server(server, report, processes):
+def soak_server(server, report, processes, worker_class):
     url = server.url
     report.tasks.append(tasks(url))
     worker = only_worker(server)
     report.descriptors.append(descriptors(worker))
     report.memory = Memory(worker)
-    report.clients_ended(run_clients(url, report.seconds, processes))
+    report.clients_ended(run_clients(url, report.seconds, processes, worker_class))
     report.memory.stop()
     report.worker_lived = worker.is_running()
     if report.worker_lived:
@@ -73,12 +80,21 @@ def soak_server(server, report, processes):
         report.descriptors.append(descriptors(worker))
 
 
-def run_clients(url, seconds, processes):
+def run_clients(url, seconds, processes, worker_class):
     """Starts processes of clients and returns what each printed."""
     address = urlsplit(url)
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "soak.clients", address.hostname, str(address.port), str(seconds), str(seed)],
+            [
+                sys.executable,
+                "-m",
+                "soak.clients",
+                address.hostname,
+                str(address.port),
+                str(seconds),
+                str(seed),
+                worker_class,
+            ],
             env={**os.environ, **ENVIRONMENT},
             stdout=subprocess.PIPE,
         )
@@ -95,7 +111,7 @@ def run_clients(url, seconds, processes):
 
 
 def tasks(url):
-    """How many tasks the worker has, the one that answers this included."""
+    """How many tasks or unclosed answers the worker has, the one that answers this included."""
     with urllib.request.urlopen(f"{url}/tasks", timeout=30) as answer:
         return int(answer.read())
 
