@@ -2,7 +2,7 @@
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
 # scripts/test --all-pythons has an environment for each; all else uses .venv.
-venv="${RGUNICORN_VENV:-$root/.venv}"
+venv="${BUILD_VENV:-$root/.venv}"
 
 say() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2

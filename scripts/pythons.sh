@@ -20,7 +20,7 @@ test_all_pythons() {
         folder="$root/target/pythons/$version"
         say "Python $version"
         outcome=passed
-        PYTHON="$executable" RGUNICORN_VENV="$folder/venv" CARGO_TARGET_DIR="$folder/target" \
+        PYTHON="$executable" BUILD_VENV="$folder/venv" CARGO_TARGET_DIR="$folder/target" \
             scripts/test "$@" || { outcome=FAILED code=1; }
         outcomes+=("$version $outcome")
     done 3< <(find_pythons)

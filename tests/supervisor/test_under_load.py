@@ -1,6 +1,6 @@
 """No request is lost while the pool of workers changes under constant load.
 
-RGUNICORN_REPEATS sets how often each event is repeated (20 by default; fewer for a quick look).
+TEST_REPEATS sets how often each event is repeated (20 by default; fewer for a quick look).
 """
 
 import os
@@ -16,7 +16,7 @@ from load import wait_for_any_death
 from load import wait_for_death
 
 APPS = Path(__file__).parent / "apps"
-REPEATS = int(os.environ.get("RGUNICORN_REPEATS", "20"))
+REPEATS = int(os.environ.get("TEST_REPEATS", "20"))
 BOOTING = r"Booting worker with pid: (\d+)"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -159,7 +159,7 @@ def test_b48_b42_hup_and_term_under_load_lose_no_request(wsgi, event):
                 load.stop_server(s.pid)
                 assert s.wait_for_exit(30) == 0
             else:
-                for count in range(int(os.environ.get("RGUNICORN_REPEATS", "4"))):
+                for count in range(int(os.environ.get("TEST_REPEATS", "4"))):
                     s.kill(event)
                     new = [int(s.wait_for_line(BOOTING, 30, 2 * count + more)[1]) for more in (3, 4)]
                     for pid in pids:
