@@ -5,8 +5,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU64;
-use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,13 +25,15 @@ use rgunicorn_wsgi::settings::HeaderMap;
 use crate::failure::Failure;
 use crate::interface::Interface;
 use crate::interface::Kind;
-use crate::layers;
 use crate::layers::Layers;
 use crate::objects::Objects;
 use crate::settings::Settings;
-use crate::settings::Spec;
 
+mod check;
 mod proxy;
+
+use check::LONGEST;
+use check::MOST_WORKERS;
 
 /// Everything the master and the workers are told.
 #[derive(Clone, Debug)]
@@ -275,79 +275,6 @@ impl Checked<'_> {
         }
         Ok(directory)
     }
-
-    fn seconds(&self, setting: &str, value: u64) -> Result<Duration, Failure> {
-        let seconds: u32 = self.count(setting, value, 0..=LONGEST)?;
-        Ok(Duration::from_secs(seconds.into()))
-    }
-
-    /// Seconds, of which 0 are for ever.
-    fn patience(&self, setting: &str, value: u64) -> Result<Option<Duration>, Failure> {
-        let limit = self.seconds(setting, value)?;
-        Ok((!limit.is_zero()).then_some(limit))
-    }
-
-    /// A number of things, of which 0 is any number.
-    fn most(&self, setting: &str, value: u64) -> Result<Option<NonZeroUsize>, Failure> {
-        Ok(NonZeroUsize::new(self.count(
-            setting,
-            value,
-            0..=LONGEST,
-        )?))
-    }
-
-    fn count<T: TryFrom<u64>>(
-        &self,
-        setting: &str,
-        value: u64,
-        allowed: RangeInclusive<u64>,
-    ) -> Result<T, Failure> {
-        let range = format!(
-            "must be a whole number from {} to {}",
-            allowed.start(),
-            allowed.end()
-        );
-        let checked = T::try_from(value).ok().filter(|_| allowed.contains(&value));
-        checked.ok_or_else(|| self.wrong(setting, &value.to_string(), &range))
-    }
-
-    fn one_of<T: Copy>(
-        &self,
-        setting: &str,
-        value: &str,
-        choices: &[(&str, T)],
-    ) -> Result<T, Failure> {
-        let found = choices
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(value));
-        let names = || {
-            choices
-                .iter()
-                .map(|(name, _)| *name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let (_, choice) = found
-            .ok_or_else(|| self.wrong(setting, value, &format!("must be one of {}", names())))?;
-        Ok(*choice)
-    }
-
-    /// Whether anybody set it, be it to its default.
-    fn was_given(&self, setting: &str) -> bool {
-        let source = self.figment.find_metadata(setting);
-        source.is_some_and(|source| source.name != layers::DEFAULTS)
-    }
-
-    fn wrong(&self, setting: &str, value: &str, problem: &str) -> Failure {
-        let source = self
-            .figment
-            .find_metadata(setting)
-            .map_or("an unknown source", |metadata| &metadata.name);
-        match Spec::named(setting) {
-            Some(spec) => Failure::Value(layers::wrong(spec, value, source, problem)),
-            None => Failure::Config(format!("{setting} = '{value}': {problem}")),
-        }
-    }
 }
 
 fn tolerance(settings: &Settings) -> Tolerance {
@@ -388,7 +315,3 @@ const LONGEST_REQUEST_LINE: usize = 8190;
 const MOST_FIELDS: usize = 32_768;
 const LONGEST_FIELD: usize = 1 << 20;
 const MOST_BACKLOG: u64 = i32::MAX as u64;
-/// What the supervisor can look after.
-const MOST_WORKERS: u64 = 1024;
-/// About 30 years: far enough from what the clock's arithmetic can hold.
-const LONGEST: u64 = 1_000_000_000;

@@ -1,0 +1,91 @@
+//! What checks of many settings share: numbers in their range, words out of a few, and what to
+//! say of those that are not.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::Checked;
+use crate::failure::Failure;
+use crate::layers;
+use crate::settings::Spec;
+
+impl Checked<'_> {
+    pub(super) fn seconds(&self, setting: &str, value: u64) -> Result<Duration, Failure> {
+        let seconds: u32 = self.count(setting, value, 0..=LONGEST)?;
+        Ok(Duration::from_secs(seconds.into()))
+    }
+
+    /// Seconds, of which 0 are for ever.
+    pub(super) fn patience(&self, setting: &str, value: u64) -> Result<Option<Duration>, Failure> {
+        let limit = self.seconds(setting, value)?;
+        Ok((!limit.is_zero()).then_some(limit))
+    }
+
+    /// A number of things, of which 0 is any number.
+    pub(super) fn most(&self, setting: &str, value: u64) -> Result<Option<NonZeroUsize>, Failure> {
+        Ok(NonZeroUsize::new(self.count(
+            setting,
+            value,
+            0..=LONGEST,
+        )?))
+    }
+
+    pub(super) fn count<T: TryFrom<u64>>(
+        &self,
+        setting: &str,
+        value: u64,
+        allowed: RangeInclusive<u64>,
+    ) -> Result<T, Failure> {
+        let range = format!(
+            "must be a whole number from {} to {}",
+            allowed.start(),
+            allowed.end()
+        );
+        let checked = T::try_from(value).ok().filter(|_| allowed.contains(&value));
+        checked.ok_or_else(|| self.wrong(setting, &value.to_string(), &range))
+    }
+
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        setting: &str,
+        value: &str,
+        choices: &[(&str, T)],
+    ) -> Result<T, Failure> {
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(value));
+        let names = || {
+            choices
+                .iter()
+                .map(|(name, _)| *name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (_, choice) = found
+            .ok_or_else(|| self.wrong(setting, value, &format!("must be one of {}", names())))?;
+        Ok(*choice)
+    }
+
+    /// Whether anybody set it, be it to its default.
+    pub(super) fn was_given(&self, setting: &str) -> bool {
+        let source = self.figment.find_metadata(setting);
+        source.is_some_and(|source| source.name != layers::DEFAULTS)
+    }
+
+    pub(super) fn wrong(&self, setting: &str, value: &str, problem: &str) -> Failure {
+        let source = self
+            .figment
+            .find_metadata(setting)
+            .map_or("an unknown source", |metadata| &metadata.name);
+        match Spec::named(setting) {
+            Some(spec) => Failure::Value(layers::wrong(spec, value, source, problem)),
+            None => Failure::Config(format!("{setting} = '{value}': {problem}")),
+        }
+    }
+}
+
+/// What the supervisor can look after.
+pub(super) const MOST_WORKERS: u64 = 1024;
+/// About 30 years: far enough from what the clock's arithmetic can hold.
+pub(super) const LONGEST: u64 = 1_000_000_000;
