@@ -10,6 +10,7 @@ backlog = 2048
 # Worker processes
 workers = 1
 worker_class = "sync"
+interface = "auto"
 threads = 1
 max_requests = 0
 max_requests_jitter = 0
@@ -24,6 +25,8 @@ asgi_lifespan = "auto"
 
 # Seconds after which an application still sending to a client that left is cancelled.
 asgi_disconnect_grace_period = 3
+asgi_loop = "auto"
+http_parser = "auto"
 
 # Security
 header_timeout = 30
@@ -45,7 +48,15 @@ forwarder_headers = "SCRIPT_NAME,PATH_INFO"
 proxy_protocol = "off"
 proxy_allow_ips = "127.0.0.1,::1"
 
+# Debugging
+check_config = False
+print_config = False
+
 # Server mechanics
+factory = False
+pythonpath = None
+raw_env = []
+env_file = None
 header_map = "drop"
 sendfile = True
 tmp_upload_dir = None
@@ -53,6 +64,9 @@ preload_app = False
 chdir = None
 pidfile = None
 root_path = ""
+worker_tmp_dir = None
+protocol = "http"
+uwsgi_allow_ips = "127.0.0.1,::1"
 
 # What clients may get wrong in a request. Each opens a way to be misunderstood between a proxy and this server.
 permit_obsolete_folding = False
@@ -66,3 +80,26 @@ accesslog = None
 access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 errorlog = "-"
 loglevel = "info"
+
+# No effect in this version, or an error (docs/SETTINGS.md says which)
+keyfile = None
+certfile = None
+ssl_version = 2
+cert_reqs = 0
+ca_certs = None
+suppress_ragged_eofs = True
+do_handshake_on_connect = False
+ciphers = None
+ssl_context = None
+dirty_apps = []
+dirty_workers = 0
+dirty_timeout = 300
+dirty_threads = 1
+dirty_graceful_timeout = 30
+on_dirty_starting = None
+dirty_post_fork = None
+dirty_worker_init = None
+dirty_worker_exit = None
+control_socket = None
+control_socket_mode = 0o600
+control_socket_disable = False

@@ -21,7 +21,7 @@ from pathlib import Path
 from conftest import RGUNICORN, Lines
 
 DEADLINE = 30.0
-SETTINGS_FROM_OUTSIDE = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "PORT", "FORWARDED_ALLOW_IPS", "SENDFILE")
+SETTINGS_FROM_OUTSIDE = ("GUNICORN_CMD_ARGS", "RGUNICORN_", "WEB_CONCURRENCY", "PORT", "FORWARDED_ALLOW_IPS", "SENDFILE")
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -56,7 +56,7 @@ def assert_no_frame_of_ours(output):
 
 
 def environment(extra):
-    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS_FROM_OUTSIDE}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_FROM_OUTSIDE)}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **extra}
 
 

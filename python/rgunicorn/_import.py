@@ -17,8 +17,8 @@ class TargetUnusable(Exception):
     """The module was imported, but what it holds under that name cannot be served."""
 
 
-def load(target: str):
-    """Return the object that `target` names.
+def load(target: str, is_factory: bool = False):
+    """Return the object that `target` names, or what it returns if it is a factory.
 
     Raises TargetMissing or TargetUnusable with a message for the user, and whatever the user's
     own module or factory raises.
@@ -27,7 +27,9 @@ def load(target: str):
     steps, call = _parse(expression or DEFAULT_NAME)
     module = _import_module(module_name, target)
     found = _resolve(module, steps)
-    app = found if call is None else _call(found, call, expression)
+    if call is None and is_factory:
+        call = ast.Call(func=ast.Name(steps[-1]), args=[], keywords=[])
+    app = found if call is None else _call(found, call, expression or DEFAULT_NAME)
     if app is None:
         raise TargetUnusable(f"{target!r} is None, not an application")
     if inspect.iscoroutine(app):
@@ -36,6 +38,42 @@ def load(target: str):
     if not callable(app):
         raise TargetUnusable(f"{target!r} is not callable: it is of type {type(app).__name__!r}")
     return app
+
+
+def speaks_asgi(app) -> bool:
+    """Whether `app` is an ASGI application. Where that cannot be told it is taken for WSGI, as gunicorn does."""
+    if _is_async(app):
+        return True  # No WSGI application is.
+    signatures = _signatures(app)
+    if _any_takes(signatures, 2) == _any_takes(signatures, 3):
+        if inspect.isclass(app):
+            return _any_takes(signatures, 1) and inspect.iscoroutinefunction(getattr(app, "__call__", None))
+        return _has_asgi_names(signatures) or _is_of(app, _ASGI_FRAMEWORKS)
+    return _any_takes(signatures, 3)
+
+
+def _is_async(app) -> bool:
+    try:
+        wrapped = inspect.unwrap(app)
+    except ValueError:
+        wrapped = app  # It says of itself that it wraps itself.
+    return any(map(inspect.iscoroutinefunction, (app, _call_method(app), wrapped, _call_method(wrapped))))
+
+
+def _has_asgi_names(signatures: list[inspect.Signature]) -> bool:
+    return any(list(signature.parameters)[:1] == ["scope"] for signature in signatures)
+
+
+def _is_of(app, packages: tuple[str, ...]) -> bool:
+    modules = (kind.__module__ or "" for kind in type(app).__mro__)
+    return any(f"{module}.".startswith(packages) for module in modules)
+
+
+# Only for applications whose parameters cannot be known, such as those of compiled classes.
+_ASGI_FRAMEWORKS = (
+    "starlette.", "fastapi.", "quart.", "litestar.", "blacksheep.", "falcon.asgi.", "channels.",
+    "django.core.handlers.asgi.", "socketio.asgi.", "engineio.async_drivers.asgi.",
+)  # fmt: skip
 
 
 def as_asgi(app, target: str):
@@ -71,8 +109,7 @@ def as_wsgi(app, target: str):
         return app
     if _any_takes(signatures, 3):
         raise TargetUnusable(
-            f"{target!r} is an ASGI application, called with (scope, receive, send): "
-            "pass '--worker-class asgi' for it"
+            f"{target!r} is an ASGI application, called with (scope, receive, send): pass '--worker-class asgi' for it"
         )
     hint = ""
     if _any_takes(signatures, 0):
@@ -142,7 +179,9 @@ def _call(factory, call: ast.Call, expression: str):
     if None in keywords:
         raise TargetUnusable(f"the arguments in {expression!r} must be literal values")
     if not callable(factory):
-        raise TargetUnusable(f"{expression!r} calls an object of type {type(factory).__name__!r}, which is not callable")
+        raise TargetUnusable(
+            f"{expression!r} calls an object of type {type(factory).__name__!r}, which is not callable"
+        )
     try:
         inspect.signature(factory).bind(*arguments, **keywords)
     except TypeError as error:

@@ -104,6 +104,13 @@ def test_a_missing_file_is_named(tmp_path):
     ended.assert_no_traceback()
 
 
+def test_a_directory_in_the_place_of_a_file_is_named(tmp_path):
+    ended = run("-k", "asgi", "-c", tmp_path, "hello:app", cwd=APPS)
+    assert ended.code == 1
+    ended.line_with(str(tmp_path), "is a directory")
+    ended.assert_no_traceback()
+
+
 def test_a_missing_module_is_named():
     ended = run("-k", "asgi", "-c", "python:no_such_settings", "hello:app", cwd=APPS)
     assert ended.code == 1

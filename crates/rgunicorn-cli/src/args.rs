@@ -3,6 +3,7 @@
 //! Every flag may be left out and none has a default here, so that a flag that was not given
 //! does not hide what a configuration file says.
 
+use std::env;
 use std::ffi::OsString;
 
 use clap::Arg;
@@ -11,6 +12,8 @@ use clap::ArgMatches;
 use clap::Command;
 use clap::parser::ValueSource;
 
+use crate::failure::WrongValue;
+use crate::said::Said;
 use crate::settings::Kind;
 use crate::settings::SPECS;
 use crate::settings::Spec;
@@ -33,13 +36,59 @@ impl Given {
         if let (Some(app), Some(spec)) = (matches.get_one::<String>(APP), Spec::named("wsgi_app")) {
             given.push((spec, vec![app.clone()]));
         }
-        Ok(Self(given))
+        let mut given = Self(given);
+        given.bind(addresses(&matches, env::var("PORT").ok()));
+        Ok(given)
+    }
+
+    /// Adds addresses to those that `--bind` names.
+    fn bind(&mut self, addresses: Vec<String>) {
+        let bind = self.0.iter_mut().find(|(spec, _)| spec.name == "bind");
+        match (bind, Spec::named("bind")) {
+            (Some((_, texts)), _) => texts.extend(addresses),
+            (None, Some(spec)) if !addresses.is_empty() => self.0.push((spec, addresses)),
+            _ => {}
+        }
+    }
+
+    /// All of it, as said by `source`, such as "on the command line".
+    pub(crate) fn said(&self, source: &str) -> Result<Vec<Said>, WrongValue> {
+        let said = |(spec, texts): &(&'static Spec, Vec<String>)| {
+            let flag = spec.flag().unwrap_or("the application");
+            Said::from_texts(spec, texts, format!("{flag} {source}"))
+        };
+        self.0.iter().map(said).collect()
     }
 
     /// What was given last for the setting `name`.
-    pub(crate) fn last(&self, name: &str) -> Option<&str> {
+    #[cfg(test)]
+    fn last(&self, name: &str) -> Option<&str> {
         let (_, texts) = self.0.iter().find(|(spec, _)| spec.name == name)?;
         texts.last().map(String::as_str)
+    }
+}
+
+/// The addresses that uvicorn's flags name. `--host` and `--port` are one together; where only
+/// one of them is given the other is as without flags.
+fn addresses(matches: &ArgMatches, usual_port: Option<String>) -> Vec<String> {
+    let given = |flag| matches.get_one::<String>(flag);
+    let unix = given(UDS).map(|path| format!("unix:{path}"));
+    let inherited = given(FD).map(|number| format!("fd://{number}"));
+    let port = given(PORT).cloned();
+    let tcp = (given(HOST).is_some() || port.is_some()).then(|| {
+        let port = port.or(usual_port);
+        address(given(HOST).map(String::as_str), port.as_deref())
+    });
+    [unix, inherited, tcp].into_iter().flatten().collect()
+}
+
+/// The address of a host and a port; of the usual ones where one is missing.
+pub(crate) fn address(host: Option<&str>, port: Option<&str>) -> String {
+    let (host, port) = (host.unwrap_or("127.0.0.1"), port.unwrap_or("8000"));
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
@@ -59,7 +108,7 @@ fn texts(matches: &ArgMatches, spec: &Spec) -> Option<Vec<String>> {
 fn command() -> Command {
     Command::new("rgunicorn")
         .bin_name("rgunicorn")
-        .about("Serves a Python ASGI application over HTTP.")
+        .about("Serves a Python application, ASGI or WSGI, over HTTP.")
         // Printed after the name: "rgunicorn (version 1.2.3)", as gunicorn words it.
         .version(concat!("(version ", env!("CARGO_PKG_VERSION"), ")"))
         .disable_version_flag(true)
@@ -71,7 +120,39 @@ fn command() -> Command {
         )
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"))
         .args(SPECS.iter().filter(|spec| !spec.flags.is_empty()).flat_map(arguments))
+        .args(address_arguments())
 }
+
+/// uvicorn's flags for addresses, in the place of `--bind`.
+fn address_arguments() -> [Arg; 4] {
+    let argument = |flag, meta, help| {
+        Arg::new(flag)
+            .long(flag)
+            .value_name(meta)
+            .help(help)
+            .help_heading("Server Socket")
+    };
+    [
+        argument(
+            HOST,
+            "HOST",
+            "As --bind HOST:PORT, with --port or its default",
+        ),
+        argument(
+            PORT,
+            "PORT",
+            "As --bind HOST:PORT, with --host or its default",
+        )
+        .value_parser(port),
+        argument(UDS, "PATH", "As --bind unix:PATH"),
+        argument(FD, "FD", "As --bind fd://FD").value_parser(number),
+    ]
+}
+
+const HOST: &str = "host";
+const PORT: &str = "port";
+const UDS: &str = "uds";
+const FD: &str = "fd";
 
 /// The argument of a setting, and the one that switches it off if it has one.
 fn arguments(spec: &'static Spec) -> impl Iterator<Item = Arg> {
@@ -86,10 +167,13 @@ fn arguments(spec: &'static Spec) -> impl Iterator<Item = Arg> {
     [argument(spec)].into_iter().chain(off)
 }
 
-/// The flag, without its hyphens, that switches a setting off.
+/// The flag, without its hyphens, that switches a setting off: `no-` before another one.
 fn off_flag(spec: &Spec) -> Option<&'static str> {
     let mut long = spec.flags.iter().filter_map(|flag| flag.strip_prefix("--"));
-    long.find(|flag| spec.kind == Kind::Switch && flag.starts_with("no-"))
+    long.find(|flag| {
+        let on = flag.strip_prefix("no-").map(|on| format!("--{on}"));
+        on.is_some_and(|on| spec.flags.contains(&on.as_str()))
+    })
 }
 
 fn argument(spec: &'static Spec) -> Arg {
@@ -127,7 +211,9 @@ fn argument(spec: &'static Spec) -> Arg {
             .default_missing_value("auto"),
         // Have no flags.
         Kind::Hook | Kind::Object | Kind::Pairs => arg,
-        Kind::Class | Kind::OptionalText | Kind::Text | Kind::Words => arg.value_name(spec.meta),
+        Kind::Anything | Kind::Class | Kind::OptionalText | Kind::Text | Kind::Words => {
+            arg.value_name(spec.meta)
+        }
     }
 }
 
@@ -137,8 +223,17 @@ fn number(text: &str) -> Result<String, &'static str> {
         .ok_or("not a whole number")
 }
 
+fn port(text: &str) -> Result<String, &'static str> {
+    text.parse::<u16>()
+        .map(|_| text.to_owned())
+        .or(Err("not a port: a number from 0 to 65535"))
+}
+
 fn help(spec: &Spec) -> String {
     let doc = spec.doc.trim();
+    if let Some(reason) = spec.no_effect() {
+        return format!("{doc} No effect: {reason}.");
+    }
     match spec.default {
         Some(default) if !default.is_empty() && spec.kind != Kind::Switch => {
             format!("{doc} [default: {default}]")
@@ -197,6 +292,35 @@ mod tests {
     }
 
     #[test]
+    fn addresses_may_be_spelled_as_for_uvicorn() {
+        let bind = |words: &[&str]| {
+            let matches = command().try_get_matches_from([&["rgunicorn"], words].concat());
+            addresses(&matches.unwrap(), None)
+        };
+        assert!(bind(&["-b", "a:1"]).is_empty());
+        assert_eq!(bind(&["--host", "a"]), ["a:8000"]);
+        assert_eq!(bind(&["--port", "1"]), ["127.0.0.1:1"]);
+        assert_eq!(
+            bind(&["--host", "a", "--port", "1", "--port", "2"]),
+            ["a:2"]
+        );
+        assert_eq!(bind(&["--host", "::1"]), ["[::1]:8000"]);
+        assert_eq!(
+            bind(&["--uds", "x", "--fd", "3", "--host", "[::]"]),
+            ["unix:x", "fd://3", "[::]:8000"]
+        );
+        assert_eq!(parse(&["--port", "http"]).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn spellings_of_one_setting_replace_each_other() {
+        let given = parse(&["--pythonpath", "a", "--app-dir", "b"]).unwrap();
+        assert_eq!(given.last("pythonpath"), Some("b"));
+        let given = parse(&["--limit-max-requests", "5", "--max-requests", "6"]).unwrap();
+        assert_eq!(given.last("max_requests"), Some("6"));
+    }
+
+    #[test]
     fn a_flag_may_be_shortened() {
         assert_eq!(
             parse(&["--access-logfil", "-"]).unwrap().last("accesslog"),
@@ -220,6 +344,14 @@ mod tests {
         let (on, off) = ("--proxy-headers", "--no-proxy-headers");
         assert_eq!(proxy_headers(&[on, off]).unwrap(), "false");
         assert_eq!(proxy_headers(&[off, on]).unwrap(), "true");
+    }
+
+    #[test]
+    fn a_flag_that_begins_with_no_may_switch_on() {
+        let given = parse(&["--no-control-socket"]).unwrap();
+        assert_eq!(given.last("control_socket_disable"), Some("true"));
+        let given = parse(&["--no-sendfile"]).unwrap();
+        assert_eq!(given.last("sendfile"), Some("false"));
     }
 
     #[test]

@@ -1,16 +1,48 @@
 //! The command: read the configuration, become the master, say what went wrong.
 
 use std::ffi::OsString;
+use std::io;
+use std::io::Write;
 
 use pyo3::prelude::*;
 
+use crate::config::AskedFor;
 use crate::config::Config;
+use crate::environment::Environment;
+use crate::exit;
+use crate::failure::Failure;
+use crate::load;
 use crate::master;
 
 /// Runs a command line, whose first item is the program's name, and returns the exit code.
 ///
 /// Returns in the master, when the server has stopped, and in every worker, when that has.
 pub(crate) fn run(py: Python<'_>, argv: &[OsString]) -> u8 {
-    let served = Config::read(py, argv).and_then(|config| master::serve(py, argv, config));
+    let served = Config::read(py, argv).and_then(|config| match &config.asked_for {
+        AskedFor::Service => master::serve(py, argv, config),
+        AskedFor::Check => check(py, &config),
+        AskedFor::Listing(listing) => {
+            // Before the check, which may fail.
+            io::stdout().write_all(listing.as_bytes())?;
+            check(py, &config)
+        }
+    });
     served.unwrap_or_else(|failure| failure.report(py))
+}
+
+/// Says whether the configuration could be served, without serving it.
+#[expect(clippy::print_stderr, reason = "the log's file is the server's")]
+fn check(py: Python<'_>, config: &Config) -> Result<u8, Failure> {
+    for warning in &config.warnings {
+        eprintln!("Warning: {warning}");
+    }
+    config.enter_directory(py)?;
+    Environment::set(py, &config.app.environment)?;
+    match load::load_app(py, config) {
+        Ok(_) => Ok(exit::OK),
+        Err(error) => {
+            eprintln!("\nError: cannot load the application: {error}");
+            Ok(exit::CONFIG)
+        }
+    }
 }

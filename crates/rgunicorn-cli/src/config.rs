@@ -24,22 +24,23 @@ use rgunicorn_wsgi::settings::HeaderMap;
 
 use crate::failure::Failure;
 use crate::interface::Interface;
-use crate::interface::Kind;
 use crate::layers::Layers;
+use crate::listing;
 use crate::objects::Objects;
 use crate::settings::Settings;
 
+pub(crate) mod application;
 mod check;
 mod proxy;
 
+use application::Source;
 use check::LONGEST;
 use check::MOST_WORKERS;
 
 /// Everything the master and the workers are told.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The application as the user wrote it: `MODULE[:NAME]`.
-    pub(crate) app: String,
+    pub(crate) app: Source,
     pub(crate) bind: Vec<Bind>,
     pub(crate) backlog: u32,
     pub(crate) workers: usize,
@@ -53,7 +54,8 @@ pub(crate) struct Config {
     pub(crate) disconnect_grace: Duration,
     /// What a worker's HTTP side is told.
     pub(crate) http: HttpSettings,
-    pub(crate) interface: Interface,
+    /// `None`: that which the application has.
+    pub(crate) interface: Option<Interface>,
     /// Requests that are added to `http.enough_calls`, at most.
     pub(crate) max_requests_jitter: u64,
     /// Threads of a worker on which the application is called.
@@ -82,6 +84,18 @@ pub(crate) struct Config {
     pub(crate) objects: Arc<Objects>,
     /// To be logged as soon as there is a log.
     pub(crate) warnings: Vec<String>,
+    pub(crate) asked_for: AskedFor,
+}
+
+/// What the command is to do.
+#[derive(Clone, Debug)]
+pub(crate) enum AskedFor {
+    /// Serve.
+    Service,
+    /// Say whether it could.
+    Check,
+    /// Print this, every setting and where it comes from, and say whether it could.
+    Listing(String),
 }
 
 /// Whether the application's lifespan is run.
@@ -133,10 +147,13 @@ impl Config {
         .config(&here)
     }
 
-    /// Goes where `chdir` says and makes that the first place to import modules from.
+    /// Goes where `chdir` says and makes that the first place to import modules from, after those
+    /// of `pythonpath`.
     pub(crate) fn enter_directory(&self, py: Python<'_>) -> PyResult<()> {
         env::set_current_dir(&self.directory)?;
-        import_from(py, &self.directory)
+        import_from(py, &self.directory)?;
+        let mut path = self.app.python_path.iter();
+        path.try_for_each(|directory| import_from(py, directory))
     }
 }
 
@@ -156,9 +173,9 @@ struct Checked<'a> {
 
 impl Checked<'_> {
     fn config(mut self, here: &Path) -> Result<Config, Failure> {
-        let threads = self.count("threads", self.settings.threads, 1..=MOST_WORKERS)?;
-        let kind = Kind::of(&self.settings.worker_class, threads)?;
-        self.warnings.extend(kind.warning);
+        self.refuse_what_is_missing()?;
+        self.warn_of_no_effect();
+        let (interface, threads) = self.worker()?;
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;
         let settings = &self.settings;
@@ -174,7 +191,7 @@ impl Checked<'_> {
         let named =
             |path: &Option<String>| path.as_deref().filter(|path| !path.is_empty()).map(file);
         Ok(Config {
-            app: self.app()?,
+            app: self.source(&directory)?,
             bind: self.addresses()?,
             backlog: self.count("backlog", settings.backlog, 0..=MOST_BACKLOG)?,
             workers: self.count("workers", settings.workers, 1..=MOST_WORKERS)?,
@@ -187,9 +204,9 @@ impl Checked<'_> {
                 settings.asgi_disconnect_grace_period,
             )?,
             http: self.http(proxy)?,
-            interface: kind.interface,
+            interface,
             max_requests_jitter: settings.max_requests_jitter,
-            threads: kind.threads,
+            threads,
             sendfile: settings.sendfile,
             believes_clients: settings.proxy_headers && self.was_given("proxy_headers"),
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
@@ -203,6 +220,7 @@ impl Checked<'_> {
             access_log_format: self.access_log_format()?,
             error_log: file(&settings.errorlog),
             log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
+            asked_for: self.asked_for(),
             objects: Arc::new(self.objects),
             warnings: self.warnings,
         })
@@ -234,13 +252,14 @@ impl Checked<'_> {
         })
     }
 
-    fn app(&self) -> Result<String, Failure> {
-        let app = self.settings.wsgi_app.clone().filter(|app| !app.is_empty());
-        app.ok_or_else(|| {
-            Failure::Config(
-                "no application was named: pass MODULE:NAME, as in myapp:app".to_owned(),
-            )
-        })
+    fn asked_for(&self) -> AskedFor {
+        if self.settings.print_config {
+            AskedFor::Listing(listing::listing(self.figment))
+        } else if self.settings.check_config {
+            AskedFor::Check
+        } else {
+            AskedFor::Service
+        }
     }
 
     fn addresses(&self) -> Result<Vec<Bind>, Failure> {

@@ -1,77 +1,107 @@
-//! A configuration file in Python: run it, take the names that are settings, mention the others
-//! that were probably meant to be.
+//! A configuration file: take the names that are settings.
+//!
+//! In Python it is run, and other names are mentioned only if they were probably meant to be
+//! settings. In TOML, YAML and JSON ([`data_file`]) they are errors.
 
-use figment::value::Dict;
+use std::path::Path;
+
 use pyo3::exceptions::PyModuleNotFoundError;
 use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::data_file;
+use crate::data_file::Entry;
+use crate::data_file::Format;
 use crate::failure;
 use crate::failure::Failure;
-use crate::failure::WrongValue;
-use crate::objects::Objects;
+use crate::said::Said;
 use crate::settings;
 use crate::settings::NOT_YET;
 use crate::settings::SPECS;
-use crate::value;
+use crate::settings::Spec;
 
 /// What a configuration file said.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigFile {
-    /// The file or module, as the user named it.
-    pub(crate) source: String,
-    pub(crate) values: Dict,
-    /// What is no text, as Python has it.
-    pub(crate) objects: Objects,
+    pub(crate) said: Vec<Said>,
     pub(crate) warnings: Vec<String>,
 }
 
 impl ConfigFile {
-    /// Runs the file that `-c` names: a path, `file:PATH` or `python:MODULE`.
-    pub(crate) fn run(py: Python<'_>, named: &str) -> Result<Self, Failure> {
-        let variables = variables(py, named)?;
-        let mut file = Self {
-            source: named.to_owned(),
-            ..Self::default()
+    /// Reads the file that `-c` names: a path, `file:PATH` or `python:MODULE`.
+    pub(crate) fn read(py: Python<'_>, named: &str) -> Result<Self, Failure> {
+        if let Some(module) = named.strip_prefix("python:") {
+            return Self::run(py, named, "run_module", module);
+        }
+        let path = named.strip_prefix("file:").unwrap_or(named);
+        let problem = match Path::new(path) {
+            missing if !missing.exists() => Some("does not exist"),
+            directory if directory.is_dir() => Some("is a directory"),
+            _ => None,
         };
+        if let Some(problem) = problem {
+            return Err(Failure::Config(format!(
+                "the configuration file '{path}' {problem}"
+            )));
+        }
+        match Format::of(Path::new(path)) {
+            Some(format) => Self::take(named, data_file::read(py, Path::new(path), format)?),
+            None => Self::run(py, named, "run_file", path),
+        }
+    }
+
+    /// Takes what a file in Python sets.
+    fn run(py: Python<'_>, named: &str, runner: &str, argument: &str) -> Result<Self, Failure> {
+        let module = py.import("rgunicorn._config")?;
+        let ran = module.call_method1(runner, (argument,));
+        let (variables, lines) = ran
+            .map_err(|error| explain(py, &error, named))?
+            .extract::<(Bound<'_, PyDict>, Bound<'_, PyDict>)>()?;
+        let mut file = Self::default();
         for spec in SPECS.iter().filter(|spec| spec.name != "config") {
             if let Some(value) = variables.get_item(spec.name)? {
-                let taken = value::from_python(spec, &value).ok_or_else(|| WrongValue {
-                    setting: spec.name,
-                    value: value
-                        .repr()
-                        .map_or_else(|_| "?".to_owned(), |text| text.to_string()),
-                    origin: named.to_owned(),
-                    problem: spec.kind.must_be(),
-                })?;
-                file.values.insert(spec.name.to_owned(), taken);
-                file.objects.keep(spec, &value);
+                let line = lines.get_item(spec.name)?.map(|line| line.to_string());
+                let origin = origin(named, line.as_deref());
+                file.said.push(Said::from_python(spec, &value, origin)?);
             }
         }
         file.warnings = warnings(&variables, named)?;
         Ok(file)
     }
+
+    /// Takes what a file sets that can hold nothing but settings.
+    fn take(named: &str, entries: Vec<Entry<'_>>) -> Result<Self, Failure> {
+        let mut file = Self::default();
+        for entry in entries {
+            let origin = origin(named, Some(&entry.line.to_string()));
+            match Spec::named(&entry.name) {
+                Some(spec) if spec.name != "config" => {
+                    file.said
+                        .push(Said::from_python(spec, &entry.value, origin)?);
+                }
+                _ if NOT_YET.contains(&entry.name.as_str()) => {
+                    file.warnings.push(not_yet(&origin, &entry.name));
+                }
+                _ => {
+                    let problem = settings::unknown(&entry.name);
+                    return Err(Failure::Config(format!("{origin}: {problem}")));
+                }
+            }
+        }
+        Ok(file)
+    }
 }
 
-fn variables<'py>(py: Python<'py>, named: &str) -> Result<Bound<'py, PyDict>, Failure> {
-    let runner = py.import("rgunicorn._config")?;
-    let ran = match named.strip_prefix("python:") {
-        Some(module) => runner.call_method1("run_module", (module,)),
-        None => {
-            let path = named.strip_prefix("file:").unwrap_or(named);
-            if !std::path::Path::new(path).exists() {
-                return Err(Failure::Config(format!(
-                    "the configuration file '{path}' does not exist"
-                )));
-            }
-            runner.call_method1("run_file", (path,))
-        }
-    };
-    let variables = ran.map_err(|error| explain(py, &error, named))?;
-    variables
-        .cast_into::<PyDict>()
-        .map_err(|error| Failure::Python(error.into()))
+fn origin(named: &str, line: Option<&str>) -> String {
+    match line {
+        Some(line) => format!("{named}, line {line}"),
+        None => named.to_owned(),
+    }
+}
+
+fn not_yet(origin: &str, name: &str) -> String {
+    format!("{origin}: {name} is not supported yet and has no effect")
 }
 
 fn explain(py: Python<'_>, error: &PyErr, named: &str) -> Failure {
@@ -107,9 +137,7 @@ fn warnings(variables: &Bound<'_, PyDict>, named: &str) -> PyResult<Vec<String>>
             continue;
         };
         if NOT_YET.contains(&name.as_str()) {
-            warnings.push(format!(
-                "{named}: {name} is not supported yet and has no effect"
-            ));
+            warnings.push(not_yet(named, &name));
         } else if let Some(meant) = settings::meant_by(&name) {
             warnings.push(format!(
                 "{named}: {name} is no setting; did you mean {meant}?"

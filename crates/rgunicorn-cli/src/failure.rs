@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use rgunicorn_supervisor::SupervisorError;
 
 use crate::exit;
+use crate::settings::Spec;
 
 /// What keeps the command from serving.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,18 @@ pub(crate) struct WrongValue {
     pub(crate) value: String,
     pub(crate) origin: String,
     pub(crate) problem: String,
+}
+
+impl WrongValue {
+    /// The same of a value that was given as a text.
+    pub(crate) fn of_text(spec: &Spec, value: &str, origin: &str, problem: &str) -> Self {
+        Self {
+            setting: spec.name,
+            value: format!("'{value}'"),
+            origin: origin.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
 }
 
 impl Failure {

@@ -1,8 +1,6 @@
 //! How workers call the application, by the name of a worker class: ours,
 //! gunicorn's, uvicorn's.
 
-use crate::failure::Failure;
-
 /// How workers call the application.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Interface {
@@ -29,8 +27,8 @@ impl Kind {
     /// The kind of a worker class with so many threads.
     ///
     /// # Errors
-    /// A class that nobody knows.
-    pub(crate) fn of(class: &str, threads: usize) -> Result<Self, Failure> {
+    /// What is wrong with a class that nobody knows.
+    pub(crate) fn of(class: &str, threads: usize) -> Result<Self, &'static str> {
         let kind = |interface| Self {
             interface,
             threads,
@@ -39,9 +37,9 @@ impl Kind {
         let name = class.strip_prefix("egg:gunicorn#").unwrap_or(class);
         if ASGI_WORKERS.contains(&name) {
             Ok(kind(Interface::Asgi))
-        } else if SYNC_WORKERS.contains(&name) && threads == 1 {
-            Ok(kind(Interface::Wsgi))
-        } else if SYNC_WORKERS.contains(&name) || GTHREAD_WORKERS.contains(&name) {
+        } else if SYNC_WORKERS.contains(&name) {
+            Ok(kind(Interface::wsgi(threads)))
+        } else if GTHREAD_WORKERS.contains(&name) {
             Ok(kind(Interface::PooledWsgi))
         } else if UVICORN_WORKERS.contains(&name) {
             Ok(Self {
@@ -57,10 +55,10 @@ impl Kind {
                 warning: Some(instead(class, &worker)),
             })
         } else {
-            Err(Failure::Config(format!(
-                "worker_class = '{class}': there is no such worker class; there are `sync` and \
-                 `gthread` for WSGI applications, and `asgi`"
-            )))
+            Err(
+                "there is no such worker class; there are `sync` and `gthread` for WSGI \
+                 applications, `asgi`, and `auto`, which looks at the application",
+            )
         }
     }
 }
@@ -70,6 +68,15 @@ fn instead(class: &str, worker: &str) -> String {
 }
 
 impl Interface {
+    /// That of a WSGI application which so many threads call.
+    pub(crate) fn wsgi(threads: usize) -> Self {
+        if threads > 1 {
+            Self::PooledWsgi
+        } else {
+            Self::Wsgi
+        }
+    }
+
     /// What the log calls a worker of that kind.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -140,8 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_class_is_an_error_that_names_it() {
-        let error = Kind::of("sinc", 1).unwrap_err().to_string();
-        assert!(error.contains("'sinc'"), "{error}");
+    fn an_unknown_class_is_an_error() {
+        assert!(Kind::of("sinc", 1).unwrap_err().contains("no such"));
     }
 }

@@ -1,8 +1,9 @@
-//! The application: from `MODULE[:NAME]` to a callable, or to the reason why not.
+//! The application: from `MODULE[:NAME]` to a callable and how to call it, or to the reason why not.
 
 use pyo3::prelude::*;
 
 use crate::config::Config;
+use crate::config::application::Maker;
 use crate::exit;
 use crate::failure;
 use crate::interface::Interface;
@@ -24,21 +25,52 @@ pub(crate) enum LoadError {
     },
 }
 
+/// An application, and how it is called.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) app: Py<PyAny>,
+    pub(crate) interface: Interface,
+    /// What is logged of how it is called.
+    pub(crate) worker: String,
+}
+
 /// Imports the application that the configuration names.
-pub(crate) fn load_app(py: Python<'_>, config: &Config) -> Result<Py<PyAny>, LoadError> {
-    let load = || {
-        let module = py.import("rgunicorn._import")?;
-        let found = module.call_method1("load", (&config.app,))?;
-        match config.interface {
-            Interface::Asgi => module.call_method1("as_asgi", (found, &config.app)),
-            Interface::Wsgi | Interface::PooledWsgi => {
-                module.call_method1("as_wsgi", (found, &config.app))
-            }
+pub(crate) fn load_app(py: Python<'_>, config: &Config) -> Result<Loaded, LoadError> {
+    load(py, config).map_err(|error| LoadError::from_python(py, &error))
+}
+
+fn load(py: Python<'_>, config: &Config) -> PyResult<Loaded> {
+    let module = py.import("rgunicorn._import")?;
+    let found = find(py, config)?;
+    let target = &config.app.target;
+    let interface = match config.interface {
+        Some(interface) => interface,
+        None if module.call_method1("speaks_asgi", (&found,))?.is_truthy()? => Interface::Asgi,
+        None => Interface::wsgi(config.threads),
+    };
+    let app = match interface {
+        Interface::Asgi => module.call_method1("as_asgi", (found, target))?,
+        Interface::Wsgi | Interface::PooledWsgi => {
+            module.call_method1("as_wsgi", (found, target))?
         }
     };
-    load()
-        .map(Bound::unbind)
-        .map_err(|error| LoadError::from_python(py, &error))
+    // gunicorn would have taken `sync` too.
+    let detected = config.interface.is_none() && interface != Interface::Wsgi;
+    let how = if detected { " (detected)" } else { "" };
+    Ok(Loaded {
+        app: app.unbind(),
+        interface,
+        worker: format!("{}{how}", interface.name()),
+    })
+}
+
+fn find<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyAny>> {
+    let target = &config.app.target;
+    let module = || py.import("rgunicorn._import");
+    match &config.app.made_by {
+        Maker::Module => module()?.call_method1("load", (target,)),
+        Maker::Factory => module()?.call_method1("load", (target, true)),
+    }
 }
 
 impl LoadError {

@@ -23,16 +23,21 @@ use rgunicorn_supervisor::Settings;
 use rgunicorn_supervisor::WorkerNumber;
 
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::interface::Interface;
 use crate::load;
+use crate::load::Loaded;
 use crate::logging;
 use crate::worker;
+use crate::worker::Start;
 use sockets::Sockets;
 
 /// Serves until the server stops. Returns the exit code of this process, master or worker.
 pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result<u8, Failure> {
     let started_in = env::current_dir()?;
     config.enter_directory(py)?;
+    let environment = Environment::set(py, &config.app.environment)?;
     logging::set_up(&config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
@@ -53,7 +58,14 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     let sockets = Sockets::bind(py, &config)?;
     rgunicorn_supervisor::hold_signals()?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
-    tracing::info!("Using worker: {}", config.interface.name());
+    let known = match (&preloaded, config.interface) {
+        (Some(loaded), _) => Some(loaded.worker.as_str()),
+        (None, interface) => interface.map(Interface::name),
+    };
+    if let Some(worker) = known {
+        tracing::info!("Using worker: {worker}");
+    }
+    let says_worker = known.is_none();
     let argv = argv.to_vec();
     let mut master = Master {
         py,
@@ -62,7 +74,9 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
         config,
         sockets,
         pidfile,
+        environment,
         preloaded,
+        says_worker,
     };
     match rgunicorn_supervisor::run(master.settings(), &mut master)? {
         Outcome::Child(seat) => Ok(master.become_worker(seat)),
@@ -86,7 +100,10 @@ struct Master<'py> {
     config: Config,
     sockets: Sockets,
     pidfile: Option<Pidfile>,
-    preloaded: Option<Py<PyAny>>,
+    environment: Environment,
+    preloaded: Option<Loaded>,
+    /// Whether the next worker says how it calls the application.
+    says_worker: bool,
 }
 
 impl Master<'_> {
@@ -102,19 +119,27 @@ impl Master<'_> {
 
     /// After the fork, in the child: gives up what is the master's and lives as a worker.
     fn become_worker(self, seat: Seat) -> u8 {
-        worker::run(
-            self.py,
-            &self.config,
-            self.sockets.into_listeners(),
-            seat,
-            self.preloaded,
-        )
+        let start = match self.preloaded {
+            Some(loaded) => Start::With(loaded),
+            None if self.says_worker => Start::First,
+            None => Start::Empty,
+        };
+        let listeners = self.sockets.into_listeners();
+        worker::run(self.py, &self.config, listeners, seat, start)
+    }
+
+    /// Restores what the present configuration asks of the process.
+    fn go_back(&mut self) -> PyResult<()> {
+        self.environment.put_back(self.py)?;
+        self.environment = Environment::set(self.py, &self.config.app.environment)?;
+        self.config.enter_directory(self.py)
     }
 
     /// Takes a configuration into use, as far as a running master can. What is preloaded stays
     /// loaded, as in gunicorn: an import cannot be undone.
     fn adopt(&mut self, config: Config) -> Result<(), Failure> {
         config.enter_directory(self.py)?;
+        self.environment = Environment::set(self.py, &config.app.environment)?;
         logging::open_access_log(&config)?;
         logging::set_up(&config)?;
         if let Err(failure) = self.sockets.rebind(self.py, &config) {
@@ -131,6 +156,7 @@ impl Master<'_> {
         if !config.preload_app {
             self.preloaded = None;
         }
+        self.says_worker = self.preloaded.is_none() && config.interface.is_none();
         warn(&config);
         self.config = config;
         Ok(())
@@ -144,16 +170,17 @@ impl Host for Master<'_> {
             self.py.import("gc")?.call_method0("freeze")?;
         }
         let pid: i32 = self.py.import("os")?.call_method0("fork")?.extract()?;
-        Ok(if pid == 0 {
-            Fork::Child
-        } else {
-            Fork::Parent(pid)
-        })
+        if pid == 0 {
+            return Ok(Fork::Child);
+        }
+        self.says_worker = false;
+        Ok(Fork::Parent(pid))
     }
 
     fn reload(&mut self) -> Option<Settings> {
-        let read = || {
+        let mut read = || {
             env::set_current_dir(&self.started_in)?;
+            self.environment.put_back(self.py)?;
             Config::read(self.py, &self.argv)
         };
         let adopted = read().and_then(|config| self.adopt(config));
@@ -162,7 +189,7 @@ impl Host for Master<'_> {
                 "Reload with the old configuration: {}",
                 failure.in_full(self.py)
             );
-            if let Err(error) = self.config.enter_directory(self.py) {
+            if let Err(error) = self.go_back() {
                 tracing::error!(
                     "Cannot go back to '{}': {error}",
                     self.config.directory.display()

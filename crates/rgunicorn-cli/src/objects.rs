@@ -15,17 +15,20 @@ use crate::settings::Spec;
 pub(crate) struct Objects(BTreeMap<&'static str, Py<PyAny>>);
 
 impl Objects {
-    /// Keeps a value if it is of a kind whose texts do not say all, and no text itself.
-    pub(crate) fn keep(&mut self, spec: &'static Spec, value: &Bound<'_, PyAny>) {
+    /// What there is to keep of a value: itself if it is of a kind whose texts do not say all,
+    /// and no text.
+    pub(crate) fn worth_keeping(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Py<PyAny>> {
         let says_more = matches!(spec.kind, Kind::Class | Kind::Hook | Kind::Object);
-        if says_more && !value.is_none() && !value.is_instance_of::<PyString>() {
-            self.0.insert(spec.name, value.clone().unbind());
-        }
+        (says_more && !value.is_none() && !value.is_instance_of::<PyString>())
+            .then(|| value.clone().unbind())
     }
 
-    /// Forgets the values of settings that somebody else has the last word on.
-    pub(crate) fn retain(&mut self, counts: impl Fn(&str) -> bool) {
-        self.0.retain(|setting, _| counts(setting));
+    /// Sets the value of a setting, or forgets it where the last word on it is a text.
+    pub(crate) fn set(&mut self, setting: &'static str, value: Option<Py<PyAny>>) {
+        match value {
+            Some(value) => self.0.insert(setting, value),
+            None => self.0.remove(setting),
+        };
     }
 
     /// The value of a setting, if it was given as more than a text.

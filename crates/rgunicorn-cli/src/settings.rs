@@ -10,6 +10,9 @@
 )]
 mod table;
 
+#[cfg(test)]
+mod page;
+
 pub(crate) use table::NOT_YET;
 pub(crate) use table::SPECS;
 pub(crate) use table::Settings;
@@ -32,13 +35,12 @@ pub(crate) struct Spec {
     /// What it does, in sentences.
     pub(crate) doc: &'static str,
     /// How it differs from gunicorn's setting of that name.
-    #[expect(dead_code, reason = "for the page of the documentation")]
     pub(crate) compared: Compared,
 }
 
 /// How a setting compares with gunicorn's of the same name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[allow(dead_code, reason = "for the page of the documentation")]
+#[allow(dead_code, reason = "the page of the documentation is made by a test")]
 pub(crate) enum Compared {
     /// It does what it does there.
     Same,
@@ -54,6 +56,8 @@ pub(crate) enum Compared {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[allow(dead_code, reason = "no setting is a hook or an object yet")]
 pub(crate) enum Kind {
+    /// Anything at all, because nobody looks at it.
+    Anything,
     /// A worker class: its short name, its dotted path, or in Python the class itself.
     Class,
     /// A whole number of 0 or more.
@@ -83,6 +87,7 @@ impl Kind {
     /// What a wrong value should have been.
     pub(crate) fn must_be(self) -> String {
         let allowed = match self {
+            Self::Anything => "anything",
             Self::Class => "the name of a worker class",
             Self::Count => "a whole number of 0 or more",
             Self::Hook => "a function or the dotted path of one",
@@ -116,13 +121,29 @@ impl Spec {
         SPECS.iter().find(|spec| spec.name == name)
     }
 
+    /// Why setting it changes nothing, if that is so.
+    pub(crate) fn no_effect(&self) -> Option<&'static str> {
+        match self.compared {
+            Compared::NoEffect(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The flag to name in messages, if there is one.
     pub(crate) fn flag(&self) -> Option<&'static str> {
-        self.flags
-            .iter()
-            .copied()
-            .max_by_key(|flag| flag.starts_with("--"))
+        let mut flags = self.flags.iter().copied();
+        let long = flags.clone().find(|flag| flag.starts_with("--"));
+        long.or_else(|| flags.next())
     }
+}
+
+/// What the environment's variables for settings begin with.
+pub(crate) const VARIABLES: &str = "RGUNICORN_";
+
+/// Says that there is no setting `name`, and which one may have been meant.
+pub(crate) fn unknown(name: &str) -> String {
+    let meant = meant_by(name).map(|meant| format!("; did you mean {meant}?"));
+    format!("there is no setting '{name}'{}", meant.unwrap_or_default())
 }
 
 /// The setting that `name` may be a slip of the pen for.
@@ -160,6 +181,7 @@ fn distance(left: &str, right: &str) -> usize {
 /// The Rust type of each [`Kind`], under the same name.
 #[allow(dead_code, reason = "no setting is a hook or an object yet")]
 mod shape {
+    pub(super) type Anything = Option<String>;
     pub(super) type Class = String;
     pub(super) type Count = u64;
     pub(super) type Hook = Option<String>;

@@ -15,25 +15,30 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
     Some(match kind {
         Kind::Count => Value::from(u64::try_from(whole_number(text)?).ok()?),
         Kind::Switch => Value::from(switch(text)?),
+        Kind::List if text.trim().is_empty() => Value::from(Vec::<String>::new()),
         Kind::List => Value::from(vec![text.trim().to_owned()]),
         Kind::Words => Value::from(comma_separated(text)),
         Kind::Pairs => Value::from(pairs(text)?),
         Kind::Mode => Value::from(mode(text)),
         Kind::Object => return None,
-        Kind::Class | Kind::Hook | Kind::OptionalText | Kind::Text => {
+        Kind::Anything | Kind::Class | Kind::Hook | Kind::OptionalText | Kind::Text => {
             Value::from(text.trim().to_owned())
         }
     })
 }
 
+/// The same where a list is one text, with commas.
+pub(crate) fn from_list_or_text(kind: Kind, text: &str) -> Option<Value> {
+    match kind {
+        Kind::List => Some(Value::from(comma_separated(text))),
+        kind => from_text(kind, text),
+    }
+}
+
 /// Reads a value that a configuration file holds. `None` if it is none of this kind.
 pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value> {
     if let Ok(text) = value.cast::<PyString>() {
-        let text = text.extract::<String>().ok()?;
-        return match spec.kind {
-            Kind::List => Some(Value::from(comma_separated(&text))),
-            kind => from_text(kind, &text),
-        };
+        return from_text(spec.kind, &text.extract::<String>().ok()?);
     }
     match spec.kind {
         // As in gunicorn True is 1 here, and 1 is not True there.
@@ -48,9 +53,14 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
             .extract::<bool>()
             .ok()
             .map(|on| Value::from(mode(&on.to_string()))),
-        Kind::Hook | Kind::Object | Kind::OptionalText if value.is_none() => {
+        Kind::Anything | Kind::Hook | Kind::Object | Kind::OptionalText if value.is_none() => {
             Some(Value::from(figment::value::Empty::None))
         }
+        // A member of an enumeration is a number, and prints as one.
+        Kind::Anything => match value.extract::<i64>() {
+            Ok(number) => Some(Value::from(number.to_string())),
+            Err(_) => Some(Value::from(value.to_string())),
+        },
         Kind::Class => dotted_path(value.cast::<PyType>().ok()?.as_any()),
         Kind::Hook if value.is_callable() => Some(name_of(value)),
         Kind::Hook => None,
@@ -85,8 +95,8 @@ pub(crate) fn whole_number(text: &str) -> Option<i64> {
 
 fn switch(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
 }
@@ -182,6 +192,19 @@ mod tests {
             ("V1", "v1"),
         ] {
             assert_eq!(from_text(Kind::Mode, text).unwrap(), Value::from(expected));
+        }
+    }
+
+    #[test]
+    fn a_switch_has_several_words() {
+        for (text, expected) in [
+            ("True", Some(true)),
+            ("1", Some(true)),
+            (" off ", Some(false)),
+            ("maybe", None),
+            ("", None),
+        ] {
+            assert_eq!(from_text(Kind::Switch, text), expected.map(Value::from));
         }
     }
 

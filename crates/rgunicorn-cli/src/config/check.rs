@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use super::Checked;
 use crate::failure::Failure;
+use crate::failure::WrongValue;
 use crate::layers;
+use crate::settings::SPECS;
 use crate::settings::Spec;
+use crate::value;
 
 impl Checked<'_> {
     pub(super) fn seconds(&self, setting: &str, value: u64) -> Result<Duration, Failure> {
@@ -79,11 +82,55 @@ impl Checked<'_> {
             .find_metadata(setting)
             .map_or("an unknown source", |metadata| &metadata.name);
         match Spec::named(setting) {
-            Some(spec) => Failure::Value(layers::wrong(spec, value, source, problem)),
+            Some(spec) => Failure::Value(WrongValue::of_text(spec, value, source, problem)),
             None => Failure::Config(format!("{setting} = '{value}': {problem}")),
         }
     }
+
+    /// Refuses what would be dangerous to go on without.
+    pub(super) fn refuse_what_is_missing(&self) -> Result<(), Failure> {
+        let settings = &self.settings;
+        for (setting, value) in [
+            ("certfile", &settings.certfile),
+            ("keyfile", &settings.keyfile),
+        ] {
+            if let Some(path) = value.as_ref().filter(|path| !path.is_empty()) {
+                return Err(self.wrong(setting, path, NO_TLS));
+            }
+        }
+        if !settings.protocol.eq_ignore_ascii_case("uwsgi") {
+            return self.one_of("protocol", &settings.protocol, &[("http", ())]);
+        }
+        Err(self.wrong("protocol", &settings.protocol, NO_UWSGI))
+    }
+
+    /// Warns of settings that were changed and change nothing.
+    pub(super) fn warn_of_no_effect(&mut self) {
+        for spec in SPECS {
+            let Some(reason) = spec.no_effect() else {
+                continue;
+            };
+            let Ok(set) = self.figment.find_value(spec.name) else {
+                continue;
+            };
+            let usual = spec
+                .default
+                .and_then(|text| value::from_text(spec.kind, text));
+            let origin = self.figment.get_metadata(set.tag());
+            let unset = set.to_empty().is_some();
+            if let (Some(origin), false) = (origin, unset || usual.as_ref() == Some(&set)) {
+                self.warnings.push(format!(
+                    "{}: {} has no effect: {reason}",
+                    origin.name, spec.name
+                ));
+            }
+        }
+    }
 }
+
+const NO_TLS: &str = "TLS is not there yet, and to serve in plain text what was to be encrypted \
+                      would be dangerous: take the setting away, or let a proxy speak TLS";
+const NO_UWSGI: &str = "the uwsgi protocol is not there yet: let the proxy speak HTTP";
 
 /// What the supervisor can look after.
 pub(super) const MOST_WORKERS: u64 = 1024;

@@ -11,11 +11,14 @@ use super::settings;
 
 settings! {
     "Config File" {
-        /// Configuration file: a path, `file:PATH`, or `python:MODULE`. Without it
-        /// `./gunicorn.conf.py` is read, or else `./rgunicorn.conf.py`, if there is one.
-        config: OptionalText { flags: &["-c", "--config"], meta: "CONFIG" }
+        /// Configuration file: a path, `file:PATH`, or `python:MODULE`. The end of its name says whether it is
+        /// TOML, YAML (.yaml, .yml) or JSON; any other is Python. Without it `./gunicorn.conf.py` is read, or
+        /// else `./rgunicorn.conf.py`, or else `./rgunicorn.toml`, if there is one.
+        config: OptionalText { flags: &["-c", "--config"], meta: "CONFIG", compared: Compared::Better("TOML, YAML and JSON too") }
         /// The application, as MODULE[:NAME], when the command line does not name one.
         wsgi_app: OptionalText {}
+        /// What the application's name stands for is a function that makes it: call it without arguments.
+        factory: Switch { flags: &["--factory"], default: Some("false"), compared: Compared::Ours }
     }
     "Server Socket" {
         /// Address to listen on: HOST, HOST:PORT, [IPV6]:PORT, unix:PATH or fd://FD. May be
@@ -28,8 +31,10 @@ settings! {
         /// Number of worker processes. The default is taken from $WEB_CONCURRENCY if that is set.
         workers: Count { flags: &["-w", "--workers"], meta: "INT", default: Some("1") }
         /// How workers call the application: `sync` for WSGI, one request at a time, `gthread` for WSGI
-        /// on threads, or `asgi`.
-        worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync") }
+        /// on threads, `asgi`, or `auto`, which looks at the application, as is done when nothing is said here.
+        worker_class: Class { flags: &["-k", "--worker-class"], meta: "STRING", default: Some("sync"), compared: Compared::Better("an ASGI application is detected where no class is given") }
+        /// What the application speaks: auto, which leaves it to worker_class, asgi or wsgi.
+        interface: Text { flags: &["--interface"], meta: "STRING", default: Some("auto"), compared: Compared::Ours }
         /// Most clients connected to one worker at once; 0 is no limit. Beyond it new clients
         /// wait in the backlog, and may take the place of an idle one.
         worker_connections: Count { flags: &["--worker-connections"], meta: "INT", default: Some("1000"), compared: Compared::Better("holds for every worker class") }
@@ -39,10 +44,10 @@ settings! {
         /// Threads of each worker that call a WSGI application. More than one makes `sync` a `gthread`.
         threads: Count { flags: &["--threads"], meta: "INT", default: Some("1") }
         /// Requests after which a worker is replaced; 0 is never. It serves on until the other is ready.
-        max_requests: Count { flags: &["--max-requests"], meta: "INT", default: Some("0"), compared: Compared::Better("the replacement is ready before the worker leaves") }
+        max_requests: Count { flags: &["--max-requests", "--limit-max-requests"], meta: "INT", default: Some("0"), compared: Compared::Better("the replacement is ready before the worker leaves") }
         /// Most requests that are added to max_requests, at random for each worker, so that not all
         /// are replaced at once.
-        max_requests_jitter: Count { flags: &["--max-requests-jitter"], meta: "INT", default: Some("0") }
+        max_requests_jitter: Count { flags: &["--max-requests-jitter", "--limit-max-requests-jitter"], meta: "INT", default: Some("0") }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
         timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30"), compared: Compared::Better("the stacks of a silent worker are logged before it is ended") }
         /// Seconds a worker has to finish its requests once it was told to leave. After half of them
@@ -59,6 +64,10 @@ settings! {
         asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
         /// Seconds after which an application still sending to a client that left is cancelled.
         asgi_disconnect_grace_period: Count { flags: &["--asgi-disconnect-grace-period"], meta: "INT", default: Some("3") }
+        /// Event loop of ASGI workers.
+        asgi_loop: Text { flags: &["--asgi-loop"], meta: "STRING", default: Some("auto"), compared: Compared::NoEffect("asyncio runs on the worker's own loop in Rust, which another loop cannot replace") }
+        /// Parser of HTTP.
+        http_parser: Text { flags: &["--http-parser"], meta: "STRING", default: Some("auto"), compared: Compared::NoEffect("there is one parser, in Rust") }
     }
     "Security" {
         /// Seconds a client may take over a request's head, and before it; 0 is no limit.
@@ -103,6 +112,12 @@ settings! {
         /// Clients on a unix socket always may.
         proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
     }
+    "Debugging" {
+        /// Check the configuration, load the application, and exit: with 0, or with 1 if something is wrong.
+        check_config: Switch { flags: &["--check-config"], default: Some("false"), compared: Compared::Better("checks the worker class and the kind of application too") }
+        /// Print every setting, where its value comes from, and do as check_config does.
+        print_config: Switch { flags: &["--print-config"], default: Some("false"), compared: Compared::Better("says where each value comes from") }
+    }
     "Server Mechanics" {
         /// What becomes of header fields whose names have an underscore, in WSGI: drop, refuse or
         /// dangerous.
@@ -111,6 +126,18 @@ settings! {
         preload_app: Switch { flags: &["--preload"], default: Some("false") }
         /// Directory to enter before the application is loaded. [default: where the command was started]
         chdir: OptionalText { flags: &["--chdir"], meta: "PATH" }
+        /// Directories with commas between them, where modules are looked for before all others.
+        pythonpath: OptionalText { flags: &["--pythonpath", "--app-dir"], meta: "STRING" }
+        /// Variable for the application's environment, as NAME=VALUE. May be given more than once.
+        raw_env: List { flags: &["-e", "--env"], meta: "ENV", default: Some("") }
+        /// File with more of them, a line each. What the environment has already stays.
+        env_file: OptionalText { flags: &["--env-file"], meta: "FILE", compared: Compared::Ours }
+        /// Directory for the files of heartbeats.
+        worker_tmp_dir: OptionalText { flags: &["--worker-tmp-dir"], meta: "DIR", compared: Compared::NoEffect("heartbeats are in shared memory, without any file") }
+        /// Protocol of clients: http.
+        protocol: Text { flags: &["--protocol"], meta: "STRING", default: Some("http"), compared: Compared::NoEffect("HTTP is the only one; uwsgi is refused") }
+        /// Addresses that may speak the uwsgi protocol.
+        uwsgi_allow_ips: Words { flags: &["--uwsgi-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1"), compared: Compared::NoEffect("the uwsgi protocol is not there yet") }
         /// File to write the master's process id to.
         pidfile: OptionalText { flags: &["-p", "--pid"], meta: "FILE" }
         /// Accept header fields that go on in the next line; each fold is read as one space. Not in
@@ -147,33 +174,68 @@ settings! {
         /// ASGI message.
         loglevel: Text { flags: &["--log-level"], meta: "LEVEL", default: Some("info") }
     }
+    "SSL" {
+        /// The server's private key.
+        keyfile: OptionalText { flags: &["--keyfile", "--ssl-keyfile"], meta: "FILE", compared: Compared::NoEffect(NO_TLS_SO_REFUSED) }
+        /// The server's certificate, and those between it and its authority.
+        certfile: OptionalText { flags: &["--certfile", "--ssl-certfile"], meta: "FILE", compared: Compared::NoEffect(NO_TLS_SO_REFUSED) }
+        /// Versions of TLS.
+        ssl_version: Anything { flags: &["--ssl-version"], meta: "STRING", default: Some("2"), compared: Compared::NoEffect("nor has it in gunicorn: versions are agreed on with the client") }
+        /// Whether clients need a certificate: 0 no, 1 if they have one, 2 yes.
+        cert_reqs: Count { flags: &["--cert-reqs", "--ssl-cert-reqs"], meta: "INT", default: Some("0"), compared: Compared::NoEffect(NO_TLS) }
+        /// Authorities for the certificates of clients.
+        ca_certs: OptionalText { flags: &["--ca-certs", "--ssl-ca-certs"], meta: "FILE", compared: Compared::NoEffect(NO_TLS) }
+        /// Whether a TLS connection may end without notice.
+        suppress_ragged_eofs: Switch { flags: &["--suppress-ragged-eofs"], default: Some("true"), compared: Compared::NoEffect("the end of a connection is an end, with notice or without") }
+        /// Whether the TLS handshake comes with the connection.
+        do_handshake_on_connect: Switch { flags: &["--do-handshake-on-connect"], default: Some("false"), compared: Compared::NoEffect("a handshake never holds up other clients") }
+        /// Ciphers, as OpenSSL lists them.
+        ciphers: OptionalText { flags: &["--ciphers", "--ssl-ciphers"], meta: "STRING", compared: Compared::NoEffect(NO_TLS) }
+        /// Called to make the SSLContext.
+        ssl_context: Hook { compared: Compared::NoEffect(NO_TLS) }
+    }
+    "Dirty Arbiters" {
+        /// Applications of the dirty arbiter.
+        dirty_apps: List { flags: &["--dirty-app"], meta: "STRING", default: Some(""), compared: Compared::NoEffect(NO_DIRTY) }
+        /// Number of its workers.
+        dirty_workers: Count { flags: &["--dirty-workers"], meta: "INT", default: Some("0"), compared: Compared::NoEffect(NO_DIRTY) }
+        /// Seconds that one of its tasks may take.
+        dirty_timeout: Count { flags: &["--dirty-timeout"], meta: "INT", default: Some("300"), compared: Compared::NoEffect(NO_DIRTY) }
+        /// Threads of each of its workers.
+        dirty_threads: Count { flags: &["--dirty-threads"], meta: "INT", default: Some("1"), compared: Compared::NoEffect(NO_DIRTY) }
+        /// Seconds that its workers have to finish.
+        dirty_graceful_timeout: Count { flags: &["--dirty-graceful-timeout"], meta: "INT", default: Some("30"), compared: Compared::NoEffect(NO_DIRTY) }
+        /// Called before it starts.
+        on_dirty_starting: Hook { compared: Compared::NoEffect(NO_DIRTY) }
+        /// Called in each of its workers after the fork.
+        dirty_post_fork: Hook { compared: Compared::NoEffect(NO_DIRTY) }
+        /// Called in each of its workers when its applications are there.
+        dirty_worker_init: Hook { compared: Compared::NoEffect(NO_DIRTY) }
+        /// Called when one of its workers is gone.
+        dirty_worker_exit: Hook { compared: Compared::NoEffect(NO_DIRTY) }
+    }
+    "Control" {
+        /// Socket for gunicornc.
+        control_socket: OptionalText { flags: &["--control-socket"], meta: "PATH", compared: Compared::NoEffect(NO_CONTROL) }
+        /// Its file's mode.
+        control_socket_mode: Count { flags: &["--control-socket-mode"], meta: "INT", default: Some("0o600"), compared: Compared::NoEffect(NO_CONTROL) }
+        /// Do without it.
+        control_socket_disable: Switch { flags: &["--no-control-socket"], default: Some("false"), compared: Compared::Better("there never is one") }
+    }
 }
+
+const NO_TLS: &str = "TLS is not there yet";
+const NO_TLS_SO_REFUSED: &str = "TLS is not there yet: setting it is an error";
+const NO_DIRTY: &str = "there are no dirty arbiters: give long tasks to a task queue";
+const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
 pub(crate) const NOT_YET: &[&str] = &[
-    "asgi_loop",
-    "ca_certs",
     "capture_output",
-    "cert_reqs",
-    "certfile",
-    "check_config",
     "child_exit",
-    "ciphers",
-    "control_socket",
-    "control_socket_disable",
-    "control_socket_mode",
     "daemon",
     "default_proc_name",
-    "dirty_apps",
-    "dirty_graceful_timeout",
-    "dirty_post_fork",
-    "dirty_threads",
-    "dirty_timeout",
-    "dirty_worker_exit",
-    "dirty_worker_init",
-    "dirty_workers",
     "disable_redirect_access_to_syslog",
-    "do_handshake_on_connect",
     "dogstatsd_tags",
     "enable_backlog_metric",
     "enable_stdio_inheritance",
@@ -183,16 +245,13 @@ pub(crate) const NOT_YET: &[&str] = &[
     "http2_max_concurrent_streams",
     "http2_max_frame_size",
     "http2_max_header_list_size",
-    "http_parser",
     "http_protocols",
     "initgroups",
-    "keyfile",
     "logconfig",
     "logconfig_dict",
     "logconfig_json",
     "logger_class",
     "nworkers_changed",
-    "on_dirty_starting",
     "on_exit",
     "on_reload",
     "on_starting",
@@ -203,33 +262,24 @@ pub(crate) const NOT_YET: &[&str] = &[
     "pre_exec",
     "pre_fork",
     "pre_request",
-    "print_config",
     "proc_name",
-    "protocol",
-    "pythonpath",
-    "raw_env",
     "raw_paste_global_conf",
     "reload",
     "reload_engine",
     "reload_extra_files",
     "reuse_port",
     "spew",
-    "ssl_context",
-    "ssl_version",
     "statsd_host",
     "statsd_prefix",
-    "suppress_ragged_eofs",
     "syslog",
     "syslog_addr",
     "syslog_facility",
     "syslog_prefix",
     "umask",
     "user",
-    "uwsgi_allow_ips",
     "websocket_max_message_size",
     "when_ready",
     "worker_abort",
     "worker_exit",
     "worker_int",
-    "worker_tmp_dir",
 ];
