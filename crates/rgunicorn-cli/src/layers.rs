@@ -1,7 +1,7 @@
 //! Where settings come from, and which source wins.
 //!
-//! Defaults, then what stands in their place in the environment ($PORT, $WEB_CONCURRENCY), the
-//! configuration file, $GUNICORN_CMD_ARGS, the variables RGUNICORN_*, the command
+//! Defaults, then what stands in their place in the environment ($PORT, $WEB_CONCURRENCY), a
+//! Paste file, the configuration file, $GUNICORN_CMD_ARGS, the variables RGUNICORN_*, the command
 //! line: later ones win. figment keeps for each value the source it came from, which is what an
 //! error message needs most.
 
@@ -16,6 +16,7 @@ use crate::args::Given;
 use crate::config_file::ConfigFile;
 use crate::failure::Failure;
 use crate::objects::Objects;
+use crate::paste_file;
 use crate::said;
 use crate::said::Said;
 use crate::settings::SPECS;
@@ -48,13 +49,20 @@ impl Layers {
         let mut upper = more_flags.said(&format!("in {VARIABLE}"))?;
         upper.extend(variables.said);
         upper.extend(flags.said(COMMAND_LINE)?);
-        let file = match named(&upper, "config").or_else(default_file) {
+        let mut paste = of_paste_file(py, &upper)?;
+        let named = named(&upper, "config").or_else(|| named(&paste, "config"));
+        let file = match named.or_else(default_file) {
             Some(file) => ConfigFile::read(py, &file)?,
             None => ConfigFile::default(),
         };
         upper.splice(0..0, file.said);
+        if paste.is_empty() {
+            // The configuration file may name it too.
+            paste = of_paste_file(py, &upper)?;
+        }
         let mut all = defaults()?;
         all.extend(variables::in_place_of_defaults()?);
+        all.extend(paste);
         all.extend(upper);
         let mut layers = Self::merged(all);
         layers.warnings = [file.warnings, variables.warnings].concat();
@@ -85,6 +93,15 @@ fn defaults() -> Result<Vec<Said>, Failure> {
         }
     }
     Ok(said)
+}
+
+/// What the Paste file says that `said` names, if it names one.
+fn of_paste_file(py: Python<'_>, said: &[Said]) -> Result<Vec<Said>, Failure> {
+    let Some(paste) = said::last(said, "paste") else {
+        return Ok(Vec::new());
+    };
+    let variables = said::last(said, "raw_paste_global_conf").map(Said::texts);
+    paste_file::read(py, paste, &variables.unwrap_or_default())
 }
 
 /// The text that was given last for a setting.

@@ -14,6 +14,7 @@ mod config;
 mod interface;
 mod listing;
 mod layers;
+mod paste_file;
 mod config_file;
 mod data_file;
 mod variables;

@@ -1,4 +1,5 @@
-//! The application: from `MODULE[:NAME]` to a callable and how to call it, or to the reason why not.
+//! The application: from `MODULE[:NAME]` or a Paste file to a callable and how to call it, or to
+//! the reason why not.
 
 use pyo3::prelude::*;
 
@@ -70,6 +71,10 @@ fn find<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyAny>> {
     match &config.app.made_by {
         Maker::Module => module()?.call_method1("load", (target,)),
         Maker::Factory => module()?.call_method1("load", (target, true)),
+        Maker::Paste(variables) => {
+            let paste = py.import("rgunicorn._paste")?;
+            paste.call_method1("load", (target, variables.clone()))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::interface::Kind;
 /// How the application is found.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// As the user wrote it: `MODULE[:NAME]`.
+    /// As the user wrote it: `MODULE[:NAME]`, or the Paste file.
     pub(crate) target: String,
     pub(crate) made_by: Maker,
     /// Where modules are looked for, besides the current directory. The last one comes first.
@@ -30,19 +30,25 @@ pub(crate) enum Maker {
     Module,
     /// A function of the module.
     Factory,
+    /// PasteDeploy, with these variables.
+    Paste(Vec<(String, String)>),
 }
 
 impl Checked<'_> {
     pub(super) fn source(&self, directory: &Path) -> Result<Source, Failure> {
         let settings = &self.settings;
         let paths = settings.pythonpath.iter().flat_map(|text| text.split(','));
-        let made_by = if settings.factory {
-            Maker::Factory
-        } else {
-            Maker::Module
+        let paste = settings.paste.as_ref().filter(|uri| !uri.is_empty());
+        let (target, made_by) = match paste {
+            Some(uri) => (
+                self.paste_target(uri)?,
+                Maker::Paste(self.paste_variables()?),
+            ),
+            None if settings.factory => (self.module()?, Maker::Factory),
+            None => (self.module()?, Maker::Module),
         };
         Ok(Source {
-            target: self.module()?,
+            target,
             made_by,
             python_path: paths
                 .map(str::trim)
@@ -60,6 +66,20 @@ impl Checked<'_> {
                 "no application was named: pass MODULE:NAME, as in myapp:app".to_owned(),
             )
         })
+    }
+
+    /// The file with its whole path: the directory may change before it is loaded.
+    fn paste_target(&self, uri: &str) -> Result<String, Failure> {
+        let here = env::current_dir()?;
+        let path = here.join(uri).into_os_string().into_string();
+        path.map_err(|_| self.wrong("paste", uri, "the path must be UTF-8"))
+    }
+
+    fn paste_variables(&self) -> Result<Vec<(String, String)>, Failure> {
+        self.pairs(
+            "raw_paste_global_conf",
+            &self.settings.raw_paste_global_conf,
+        )
     }
 
     /// gunicorn's `$SERVER_SOFTWARE`, what `env_file` has and the environment has not, `raw_env`.

@@ -25,10 +25,11 @@ Later ones win.
 |---|---|---|
 | 1 | defaults | |
 | 2 | `$PORT`, `$WEB_CONCURRENCY`, `$FORWARDED_ALLOW_IPS`, `$SENDFILE` | as in gunicorn |
-| 3 | the configuration file | `-c FILE`, else `$RGUNICORN_CONFIG`, else `-c` in `$GUNICORN_CMD_ARGS`, else `gunicorn.conf.py`, `rgunicorn.conf.py` or `rgunicorn.toml` in the current directory |
-| 4 | `$GUNICORN_CMD_ARGS` | a command line |
-| 5 | `$RGUNICORN_WORKERS` and so on | one for each setting. Above `GUNICORN_CMD_ARGS`: a variable for one setting of this server is more to the point than a line that was written for gunicorn |
-| 6 | the command line | |
+| 3 | the Paste file of `--paste` | what its `[server:main]` says to `egg:gunicorn` or `egg:rgunicorn`. `config` there names a configuration file |
+| 4 | the configuration file | `-c FILE`, else `$RGUNICORN_CONFIG`, else `-c` in `$GUNICORN_CMD_ARGS`, else `gunicorn.conf.py`, `rgunicorn.conf.py` or `rgunicorn.toml` in the current directory |
+| 5 | `$GUNICORN_CMD_ARGS` | a command line |
+| 6 | `$RGUNICORN_WORKERS` and so on | one for each setting. Above `GUNICORN_CMD_ARGS`: a variable for one setting of this server is more to the point than a line that was written for gunicorn |
+| 7 | the command line | |
 
 A configuration file is Python, or by the end of its name TOML, YAML (`.yaml`, `.yml`) or JSON, with a value for each name. `file:PATH` and
 `python:MODULE` work too. In Python any variable may stand beside the settings, and only a name close to one of theirs gets a warning; in the others

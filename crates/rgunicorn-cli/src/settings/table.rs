@@ -132,6 +132,11 @@ settings! {
         raw_env: List { flags: &["-e", "--env"], meta: "ENV", default: Some("") }
         /// File with more of them, a line each. What the environment has already stays.
         env_file: OptionalText { flags: &["--env-file"], meta: "FILE", compared: Compared::Ours }
+        /// PasteDeploy's ini file with the application, and the section of it after a #. What its [server:main] says
+        /// to egg:gunicorn counts less than any configuration file.
+        paste: OptionalText { flags: &["--paste", "--paster"], meta: "STRING" }
+        /// Variable for the Paste file, as NAME=VALUE. May be given more than once.
+        raw_paste_global_conf: List { flags: &["--paste-global"], meta: "CONF", default: Some("") }
         /// Directory for the files of heartbeats.
         worker_tmp_dir: OptionalText { flags: &["--worker-tmp-dir"], meta: "DIR", compared: Compared::NoEffect("heartbeats are in shared memory, without any file") }
         /// Protocol of clients: http.
@@ -255,7 +260,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "on_exit",
     "on_reload",
     "on_starting",
-    "paste",
     "post_fork",
     "post_request",
     "post_worker_init",
@@ -263,7 +267,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "pre_fork",
     "pre_request",
     "proc_name",
-    "raw_paste_global_conf",
     "reload",
     "reload_engine",
     "reload_extra_files",
