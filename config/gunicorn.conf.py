@@ -49,6 +49,7 @@ proxy_protocol = "off"
 proxy_allow_ips = "127.0.0.1,::1"
 
 # Debugging
+spew = False
 check_config = False
 print_config = False
 

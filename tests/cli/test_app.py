@@ -60,3 +60,12 @@ def test_with_preload_the_master_imports_the_application_once(tmp_path):
             at_import, worker, master = httpx.get(s.url).text.split()
             assert at_import == master == str(s.pid) != worker
         assert imports.read_text() == f"{s.pid}\n"
+
+
+@pytest.mark.parametrize("flags", [["-k", "asgi"], ["--threads", "2"]])
+def test_spew_prints_the_lines_that_run_on_any_thread(flags):
+    app = "asgi" if "asgi" in flags else "wsgi"
+    with serving("-b", "127.0.0.1:0", *flags, "--spew", f"inspecting:{app}", cwd=APPS) as s:
+        assert httpx.get(s.url).json()["called"] == app
+        s.stdout.wait_for(r"^inspecting:\d+: *(head|start_response)\b")
+        s.stdout.wait_for(r"^inspecting:\d+: AT_IMPORT = ")

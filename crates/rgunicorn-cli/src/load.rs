@@ -41,6 +41,9 @@ pub(crate) fn load_app(py: Python<'_>, config: &Config) -> Result<Loaded, LoadEr
 }
 
 fn load(py: Python<'_>, config: &Config) -> PyResult<Loaded> {
+    if config.app.spew {
+        py.import("rgunicorn._spew")?.call_method0("begin")?;
+    }
     let module = py.import("rgunicorn._import")?;
     let found = find(py, config)?;
     let target = &config.app.target;
@@ -51,8 +54,15 @@ fn load(py: Python<'_>, config: &Config) -> PyResult<Loaded> {
     };
     let app = match interface {
         Interface::Asgi => module.call_method1("as_asgi", (found, target))?,
-        Interface::Wsgi | Interface::PooledWsgi => {
-            module.call_method1("as_wsgi", (found, target))?
+        Interface::Wsgi => module.call_method1("as_wsgi", (found, target))?,
+        Interface::PooledWsgi => {
+            let app = module.call_method1("as_wsgi", (found, target))?;
+            if config.app.spew {
+                let spew = py.import("rgunicorn._spew")?;
+                spew.call_method1("on_any_thread", (app,))?
+            } else {
+                app
+            }
         }
     };
     // gunicorn would have taken `sync` too.

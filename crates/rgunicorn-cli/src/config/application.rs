@@ -21,6 +21,8 @@ pub(crate) struct Source {
     pub(crate) python_path: Vec<PathBuf>,
     /// What it finds in its environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// Whether every line that runs is printed.
+    pub(crate) spew: bool,
 }
 
 /// What makes an application of a target.
@@ -56,6 +58,7 @@ impl Checked<'_> {
                 .map(|path| directory.join(path))
                 .collect(),
             environment: self.environment(directory)?,
+            spew: settings.spew,
         })
     }
 

@@ -113,6 +113,8 @@ settings! {
         proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
     }
     "Debugging" {
+        /// Print every line of Python that the application runs. Slows all down.
+        spew: Switch { flags: &["--spew"], default: Some("false") }
         /// Check the configuration, load the application, and exit: with 0, or with 1 if something is wrong.
         check_config: Switch { flags: &["--check-config"], default: Some("false"), compared: Compared::Better("checks the worker class and the kind of application too") }
         /// Print every setting, where its value comes from, and do as check_config does.
@@ -271,7 +273,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "reload_engine",
     "reload_extra_files",
     "reuse_port",
-    "spew",
     "statsd_host",
     "statsd_prefix",
     "syslog",
