@@ -176,8 +176,9 @@ class Memory:
             return "not known"
         gained, allowed = self.growth
         sizes = [size / MIB for _, size in self.samples]
+        tenths = ", ".join(f"{size:.1f}" for size in sizes[:: max(1, len(sizes) // 10)])
         return (
-            f"{sizes[0]:.1f} MiB before, {sizes[-1]:.1f} after, {max(sizes):.1f} at most; "
+            f"{sizes[0]:.1f} MiB before, {sizes[-1]:.1f} after, {max(sizes):.1f} at most; each tenth {tenths}; "
             f"last two thirds {gained / MIB:+.2f}, allowed {allowed / MIB:.2f}"
         )
 

@@ -147,11 +147,6 @@ def test_w9_the_keys_that_gunicorn_adds(either):
     assert {"wsgi.file_wrapper", "wsgi.early_hints"} <= environ.keys()
 
 
-@pytest.mark.xfail(strict=True, reason="issue 4: there is no gunicorn.socket")
-def test_w9_an_app_that_wants_the_socket_gets_the_clients(plain):
-    assert ask(plain).get("gunicorn.socket") == "socket"
-
-
 def test_w9_a_trusted_proxy_names_the_client_and_the_mount_point(site):
     s = site(*TRUSTING, "--proxy-headers")
     assert ask(s, "/", "x-forwarded-for: 192.0.2.7")["REMOTE_ADDR"] == "192.0.2.7"

@@ -361,6 +361,20 @@ impl Transport for Connection {
     fn duplicate_socket(&self) -> io::Result<OwnedFd> {
         self.stream.borrow().duplicate()
     }
+
+    fn hand_over(&self) -> io::Result<OwnedFd> {
+        if !self.input.borrow().unused().is_empty() {
+            let problem = "the client has sent more than this request";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let socket = self.stream.borrow().duplicate()?;
+        let exchange = self.exchange.borrow().clone();
+        if let Some(exchange) = exchange {
+            self.end_exchange(exchange, Liveness::Disconnected);
+        }
+        self.close();
+        Ok(socket)
+    }
 }
 
 /// What [`Connection::parse`] found.

@@ -42,6 +42,8 @@ pub(crate) trait Transport {
     fn write_through(&self);
     /// A descriptor to wait with for the client, while the runtime stands still.
     fn duplicate_socket(&self) -> io::Result<OwnedFd>;
+    /// Ends the connection, but for its socket.
+    fn hand_over(&self) -> io::Result<OwnedFd>;
 }
 
 /// Runs once, when what its owner waits for has happened.

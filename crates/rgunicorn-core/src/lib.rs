@@ -29,6 +29,7 @@ pub mod spool;
 mod stream;
 mod outgoing;
 pub mod file;
+pub mod socket;
 mod farewell;
 mod ready;
 mod clock;

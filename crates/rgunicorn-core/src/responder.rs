@@ -5,16 +5,8 @@
 
 use std::cell::Ref;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
 
 use crate::chunk::Chunk;
 use crate::error::Misuse;
@@ -37,6 +29,7 @@ use crate::response::Buffering;
 use crate::response::ResponseHead;
 use crate::response::is_bodiless;
 use crate::settings::WRITE_HIGH_WATER;
+use crate::socket::Socket;
 use crate::spool::Spooled;
 
 /// The application's handle on one exchange.
@@ -122,6 +115,26 @@ impl Responder {
         match self.exchange.transport() {
             Some(transport) => transport.duplicate_socket().map(|it| Some(Socket(it))),
             None => Ok(None),
+        }
+    }
+
+    /// Takes the client's socket out of the server's hands. Nothing that is sent here goes
+    /// out any more, and the exchange ends without a line in the access log.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotConnected`] once there is no client, and
+    /// [`io::ErrorKind::InvalidInput`] when the answer has begun or the client has sent more
+    /// than this request.
+    pub fn take_over(&self) -> io::Result<OwnedFd> {
+        let transport = self.exchange.transport();
+        let begun = self.exchange.outbound.borrow().stage != Stage::Awaiting;
+        match transport {
+            None => Err(io::ErrorKind::NotConnected.into()),
+            Some(_) if begun => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the answer has begun",
+            )),
+            Some(transport) => transport.hand_over(),
         }
     }
 
@@ -330,25 +343,6 @@ impl Responder {
         }
         drop(outbound);
         self.exchange.mark_ready();
-    }
-}
-
-/// A client's socket, for a thread whose runtime stands still to wait with.
-#[derive(Debug)]
-pub struct Socket(OwnedFd);
-
-impl Socket {
-    /// Waits until the socket takes bytes, the client is gone, or `limit` is over.
-    ///
-    /// # Errors
-    /// When the kernel cannot wait.
-    pub fn wait_writable(&self, limit: Duration) -> io::Result<()> {
-        let mut waits = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        match poll(&mut waits, limit) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

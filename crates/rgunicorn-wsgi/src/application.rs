@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::spool::Spooled;
@@ -11,16 +12,16 @@ use rgunicorn_eventloop::task::ends_process;
 use rgunicorn_eventloop::traceback::traceback;
 
 use crate::asked::Asked;
-use crate::early_hints::Present;
-use crate::early_hints::SendEarlyHints;
 use crate::environ::Environs;
 use crate::environ::Unusable;
 use crate::input::Input;
 use crate::port::Port;
+use crate::present::Present;
 use crate::promptness::Promptness;
 use crate::reply::Question;
 use crate::reply::Reply;
 use crate::respond::Files;
+use crate::respond::close;
 use crate::respond::respond;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -54,10 +55,9 @@ impl Application {
     pub(crate) fn new(app: &Bound<'_, PyAny>, settings: &Settings) -> PyResult<Self> {
         let py = app.py();
         let present = Present::default();
-        let early_hints = Bound::new(py, SendEarlyHints::new(present.clone()))?;
         Ok(Self {
             app: app.clone().unbind(),
-            environs: Environs::new(settings, early_hints.as_any())?,
+            environs: Environs::new(py, settings, &present)?,
             present,
             starter: Starter::default(),
             promptness: Promptness::default(),
@@ -84,7 +84,11 @@ impl Application {
             Question::Whole
         };
         let reply = Reply::new(port, question);
-        match self.run(py, asked, &reply, body) {
+        let served = self.run(py, asked, &reply, body);
+        if reply.was_taken_over() {
+            return part(py, served, &reply, asked.head.target());
+        }
+        match served {
             Ok(()) => Outcome::Served,
             Err(Unusable::Underscore(name)) => {
                 refuse(py, asked, &reply, &name);
@@ -111,11 +115,29 @@ impl Application {
         let starting = self.starter.begin(py, reply)?;
         let arguments = (environ, starting.start_response(py));
         let result = self.app.bind(py).call1(arguments)?;
-        let responded = respond(reply, &result, self.files, &self.promptness);
+        let responded = if reply.was_taken_over() {
+            close(&result)
+        } else {
+            respond(reply, &result, self.files, &self.promptness)
+        };
         drop(result);
         self.starter.end(py, starting)?;
         Ok(responded?)
     }
+}
+
+/// Ends a call whose application has spoken to its client itself. Libraries made
+/// for gunicorn end it with `StopIteration`.
+fn part(py: Python<'_>, served: Result<(), Unusable>, reply: &Reply, uri: &str) -> Outcome {
+    let closed = reply.close_client_socket(py);
+    let error = match served {
+        Err(Unusable::Python(error)) if !error.is_instance_of::<PyStopIteration>(py) => error,
+        _ => match closed {
+            Ok(()) => return Outcome::Served,
+            Err(error) => error,
+        },
+    };
+    fail(py, &error, reply, uri)
 }
 
 fn refuse(py: Python<'_>, asked: &Asked<'_>, reply: &Reply, name: &str) {

@@ -1,37 +1,12 @@
 //! `wsgi.early_hints`: fields for the client to act on while it waits (RFC 8297).
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rgunicorn_core::fields::EarlyHints;
 use rgunicorn_eventloop::confined::Confined;
 
-use crate::reply::Reply;
+use crate::present::Present;
 use crate::text::with_field;
-
-/// The call that a thread is in. One object serves all of its requests, since
-/// most never use it.
-#[derive(Clone, Default)]
-pub(crate) struct Present(Rc<RefCell<Option<Rc<Reply>>>>);
-
-impl Present {
-    /// Lends `reply` to the application for as long as the result lives.
-    pub(crate) fn enter(&self, reply: &Rc<Reply>) -> Entered<'_> {
-        self.0.replace(Some(Rc::clone(reply)));
-        Entered(self)
-    }
-}
-
-/// A call that is going on.
-pub(crate) struct Entered<'a>(&'a Present);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        drop(self.0.0.take());
-    }
-}
 
 /// What the application calls.
 #[pyclass(frozen, module = "rgunicorn._rgunicorn")]
@@ -58,7 +33,7 @@ impl SendEarlyHints {
             let (name, value): (Bound<'_, PyString>, Bound<'_, PyString>) = pair?.extract()?;
             with_field(&name, &value, |name, value| hints.field(name, value))?;
         }
-        let reply = self.present.get()?.0.borrow().clone();
+        let reply = self.present.get()?.reply();
         reply.map_or(Ok(()), |reply| reply.hint(headers.py(), hints))
     }
 }

@@ -18,10 +18,13 @@ use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
 
 use crate::asked::Asked;
+use crate::client_socket::ClientSockets;
+use crate::early_hints::SendEarlyHints;
 use crate::errors::ErrorStream;
 use crate::field_name::FieldNames;
 use crate::field_name::Key;
 use crate::file_wrapper::FileWrapper;
+use crate::present::Present;
 use crate::settings::ForwarderHeaders;
 use crate::settings::HeaderMap;
 use crate::settings::Settings;
@@ -30,6 +33,7 @@ use crate::text::native;
 /// Makes environs for one application.
 pub(crate) struct Environs {
     template: Py<PyDict>,
+    sockets: ClientSockets,
     names: FieldNames,
     script_name: String,
     header_map: HeaderMap,
@@ -55,8 +59,7 @@ impl From<PyErr> for Unusable {
 impl Environs {
     /// # Errors
     /// `MemoryError`.
-    pub(crate) fn new(settings: &Settings, early_hints: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = early_hints.py();
+    pub(crate) fn new(py: Python<'_>, settings: &Settings, present: &Present) -> PyResult<Self> {
         let template = PyDict::new(py);
         template.set_item("wsgi.version", (1, 0))?;
         template.set_item(
@@ -68,12 +71,16 @@ impl Environs {
         template.set_item("wsgi.run_once", false)?;
         template.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
         template.set_item("wsgi.input_terminated", true)?;
+        let early_hints = Bound::new(py, SendEarlyHints::new(present.clone()))?;
         template.set_item("wsgi.early_hints", early_hints)?;
+        let sockets = ClientSockets::new(py, present.clone())?;
+        sockets.begin(&template)?;
         template.set_item("SERVER_SOFTWARE", SOFTWARE)?;
         template.set_item("SCRIPT_NAME", &settings.script_name)?;
         make_room(&template)?;
         Ok(Self {
             template: template.unbind(),
+            sockets,
             names: FieldNames::default(),
             script_name: settings.script_name.clone(),
             header_map: settings.header_map,
@@ -93,6 +100,7 @@ impl Environs {
     ) -> Result<Bound<'py, PyDict>, Unusable> {
         let head = asked.head;
         let environ = self.of_connection(py, asked)?;
+        self.sockets.renew(&environ)?;
         environ.set_item(intern!(py, "REQUEST_METHOD"), method(py, head.method()))?;
         environ.set_item(intern!(py, "RAW_URI"), PyString::new(py, head.target()))?;
         environ.set_item(intern!(py, "QUERY_STRING"), PyString::new(py, head.query()))?;
@@ -276,11 +284,11 @@ fn make_room(template: &Bound<'_, PyDict>) -> PyResult<()> {
     for key in OF_EVERY_REQUEST {
         template.set_item(key, template.py().None())?;
     }
-    template.set_item(SPARE, template.py().None())?;
-    template.del_item(SPARE)
+    Ok(())
 }
 
-/// But for `REMOTE_PORT`, which a unix socket does not have.
+/// With them there are 22, one more than fits, and a dict grows to hold 42. `REMOTE_PORT` goes
+/// again for a unix socket, which does not have one.
 const OF_EVERY_REQUEST: [&str; 11] = [
     "PATH_INFO",
     "QUERY_STRING",
@@ -294,9 +302,6 @@ const OF_EVERY_REQUEST: [&str; 11] = [
     "wsgi.input",
     "wsgi.url_scheme",
 ];
-
-/// The 22nd key, with which a dict grows to hold 42.
-const SPARE: &str = "";
 
 /// gunicorn's keys of a connection that began with a PROXY header: to whom the
 /// client had connected.

@@ -2,6 +2,8 @@
 //! does, nobody but it writes.
 
 use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -108,6 +110,10 @@ impl Inline {
     pub(crate) fn abort(&self) {
         self.responder.end_connection();
         self.responder.abort();
+    }
+
+    pub(crate) fn take_over(&self) -> io::Result<OwnedFd> {
+        self.responder.take_over()
     }
 
     pub(crate) fn is_disconnected(&self) -> bool {

@@ -2,10 +2,13 @@
 //! wake it. Without the interpreter.
 
 use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::mpsc::SyncSender;
 use std::task::Poll;
 use std::task::Waker;
 
@@ -26,6 +29,8 @@ pub(crate) enum Message {
     Body(Option<ResponseHead>, Data, Part),
     /// The answer was given up.
     Abort,
+    /// The application wants the client's socket for itself.
+    TakeOver(SyncSender<io::Result<OwnedFd>>),
     /// The call has returned.
     Done,
 }

@@ -115,6 +115,11 @@ impl PooledApp {
                 responder.abort();
                 Ok(())
             }
+            Message::TakeOver(taker) => {
+                // Has room for one, and a taker that waits for it.
+                let _ = taker.send(responder.take_over());
+                Ok(())
+            }
             Message::Body(head, data, part) => {
                 let length = data.len();
                 let chunk = match data {

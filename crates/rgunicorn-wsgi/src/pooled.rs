@@ -2,7 +2,10 @@
 //! goes to the worker's thread as messages.
 
 use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::mpsc;
 
 use bytes::Bytes;
 use pyo3::prelude::*;
@@ -82,6 +85,15 @@ impl Pooled {
 
     pub(crate) fn abort(&self) {
         self.put(Message::Abort);
+    }
+
+    /// Waits, without the interpreter, for the worker's thread to let go of the socket.
+    pub(crate) fn take_over(&self, py: Python<'_>) -> io::Result<OwnedFd> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.put(Message::TakeOver(sender));
+        // The other end is dropped unused where the call is known no more.
+        py.detach(move || receiver.recv())
+            .unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
     }
 
     pub(crate) fn is_disconnected(&self) -> bool {

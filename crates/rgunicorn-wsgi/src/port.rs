@@ -1,5 +1,8 @@
 //! The way from an application's call to its exchange, on whatever thread it runs.
 
+use std::io;
+use std::os::fd::OwnedFd;
+
 use pyo3::prelude::*;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::SendError;
@@ -56,6 +59,17 @@ impl Port {
         match self {
             Self::Inline(port) => port.abort(),
             Self::Pooled(port) => port.abort(),
+        }
+    }
+
+    /// Takes the client's socket out of the server's hands.
+    ///
+    /// # Errors
+    /// See [`Responder::take_over`](rgunicorn_core::responder::Responder::take_over).
+    pub(crate) fn take_over(&self, py: Python<'_>) -> io::Result<OwnedFd> {
+        match self {
+            Self::Inline(port) => port.take_over(),
+            Self::Pooled(port) => port.take_over(py),
         }
     }
 

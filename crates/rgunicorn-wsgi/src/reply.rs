@@ -1,7 +1,9 @@
 //! `start_response` and `write`: the state of one answer (PEP 3333, "The
 //! `start_response()` Callable").
 
+use std::cell::OnceCell;
 use std::cell::RefCell;
+use std::os::fd::IntoRawFd;
 use std::rc::Rc;
 
 use pyo3::exceptions::PyAssertionError;
@@ -12,6 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use pyo3::types::PyDict;
 use pyo3::types::PyTuple;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::error::InvalidHead;
@@ -34,6 +37,8 @@ pub(crate) struct Reply {
     port: Port,
     question: Question,
     stage: RefCell<Stage>,
+    /// Python's socket, if the application has taken over.
+    client_socket: OnceCell<Py<PyAny>>,
 }
 
 /// What was asked for.
@@ -66,6 +71,7 @@ impl Reply {
             port,
             question,
             stage: RefCell::new(Stage::Awaiting),
+            client_socket: OnceCell::new(),
         })
     }
 
@@ -155,6 +161,32 @@ impl Reply {
         }
         self.port.hint(hints).map_err(refused)?;
         self.flush(py)
+    }
+
+    /// The client's socket, which is the application's from now on.
+    pub(crate) fn client_socket<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(socket) = self.client_socket.get() {
+            return Ok(socket.bind(py).clone());
+        }
+        let keywords = PyDict::new(py);
+        keywords.set_item("fileno", self.port.take_over(py)?.into_raw_fd())?;
+        let module = py.import("socket")?;
+        let socket = module.call_method("socket", (), Some(&keywords))?;
+        socket.call_method1("setblocking", (true,))?;
+        let _ = self.client_socket.set(socket.clone().unbind());
+        Ok(socket)
+    }
+
+    pub(crate) fn was_taken_over(&self) -> bool {
+        self.client_socket.get().is_some()
+    }
+
+    /// Ends what the application has taken over: with the call the connection is done.
+    pub(crate) fn close_client_socket(&self, py: Python<'_>) -> PyResult<()> {
+        match self.client_socket.get() {
+            Some(socket) => socket.call_method0(py, "close").map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Answers a request that the application is not called with, and ends the

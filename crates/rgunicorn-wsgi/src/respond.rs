@@ -93,7 +93,8 @@ fn send_all(reply: &Reply, blocks: &Bound<'_, PyAny>, count: usize) -> PyResult<
     Ok(())
 }
 
-fn close(result: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Closes it, if it can be.
+pub(crate) fn close(result: &Bound<'_, PyAny>) -> PyResult<()> {
     if result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>() {
         return Ok(());
     }
