@@ -4,6 +4,7 @@
 //! (Python must run its own hooks round a fork) and it reads settings anew. It never decides.
 
 use std::io;
+use std::time::Duration;
 
 use crate::event::WorkerNumber;
 use crate::settings::Settings;
@@ -28,6 +29,13 @@ pub trait Host {
 
     /// Opens log files anew; called for each USR1 before the workers get one.
     fn reopen_logs(&mut self) {}
+
+    /// The master is about to sleep, with so many processes of workers there. Returns after what time
+    /// this is to be called again, if nothing happens before.
+    fn resting(&mut self, workers: usize) -> Option<Duration> {
+        let _ = workers;
+        None
+    }
 
     /// Closes the listening sockets; called once, when a stop begins, before workers hear of it.
     fn stopping(&mut self) {}

@@ -120,7 +120,7 @@ impl Master {
             if let ControlFlow::Break(end) = flow {
                 return Ok(end);
             }
-            self.wait()?;
+            self.wait(host.resting(self.children.count()))?;
             flow = self.turn(host);
         }
     }
@@ -138,10 +138,11 @@ impl Master {
         })
     }
 
-    /// Sleeps until something happens, or something is due.
-    fn wait(&mut self) -> Result<(), SupervisorError> {
+    /// Sleeps until something happens, or something is due, and no longer than `limit`.
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), SupervisorError> {
         let start = Instant::now();
-        let limit = self.pool.next_deadline(start);
+        let limits = [self.pool.next_deadline(start), limit];
+        let limit = limits.into_iter().flatten().min();
         // Rounded up: waking a moment too early would mean to spin until it is time.
         let sleep = limit.map(|limit| limit.min(LONGEST_SLEEP) + Duration::from_millis(1));
         let timeout = sleep.map_or(PollTimeout::NONE, |sleep| {
