@@ -5,6 +5,7 @@
 //!
 //! Read next: [`worker`](crate::worker), where every fork ends up.
 
+mod metrics;
 mod sockets;
 
 use std::env;
@@ -12,6 +13,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use rgunicorn_supervisor::Fork;
@@ -31,6 +33,7 @@ use crate::load::Loaded;
 use crate::logging;
 use crate::worker;
 use crate::worker::Start;
+use metrics::Metrics;
 use sockets::Sockets;
 
 /// Serves until the server stops. Returns the exit code of this process, master or worker.
@@ -38,7 +41,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
     let started_in = env::current_dir()?;
     config.enter_directory(py)?;
     let environment = Environment::set(py, &config.app.environment)?;
-    logging::set_up(&config)?;
+    logging::set_up(py, &config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
     warn(&config);
@@ -73,6 +76,7 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
         started_in,
         config,
         sockets,
+        metrics: Metrics::default(),
         pidfile,
         environment,
         preloaded,
@@ -99,6 +103,7 @@ struct Master<'py> {
     started_in: PathBuf,
     config: Config,
     sockets: Sockets,
+    metrics: Metrics,
     pidfile: Option<Pidfile>,
     environment: Environment,
     preloaded: Option<Loaded>,
@@ -141,9 +146,9 @@ impl Master<'_> {
         config.enter_directory(self.py)?;
         self.environment = Environment::set(self.py, &config.app.environment)?;
         logging::open_access_log(&config)?;
-        logging::set_up(&config)?;
-        if let Err(failure) = self.sockets.rebind(self.py, &config) {
-            logging::set_up(&self.config)?;
+        let set_up = logging::set_up(self.py, &config);
+        if let Err(failure) = set_up.and_then(|()| self.sockets.rebind(self.py, &config)) {
+            logging::set_up(self.py, &self.config)?;
             return Err(failure);
         }
         if config.pidfile != self.config.pidfile {
@@ -201,6 +206,17 @@ impl Host for Master<'_> {
 
     fn reopen_logs(&mut self) {
         logging::reopen();
+    }
+
+    fn resting(&mut self, workers: usize) -> Option<Duration> {
+        let Self {
+            py,
+            config,
+            sockets,
+            ..
+        } = self;
+        self.metrics.tell_workers(workers);
+        self.metrics.tell_backlog(*py, config, sockets)
     }
 
     fn stopping(&mut self) {

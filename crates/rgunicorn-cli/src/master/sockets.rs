@@ -61,6 +61,11 @@ impl Sockets {
         }
     }
 
+    /// The open sockets.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.0.iter().map(|(_, listener)| listener)
+    }
+
     /// Hands the sockets to a worker.
     pub(super) fn into_listeners(self) -> Vec<Listener> {
         self.0.into_iter().map(|(_, listener)| listener).collect()
