@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
+use rgunicorn_core::proxy::Belief;
 use rgunicorn_core::proxy::ProxySettings;
 use rgunicorn_core::settings::Settings as HttpSettings;
 use rgunicorn_wsgi::settings::ForwarderHeaders;
@@ -70,9 +71,6 @@ pub(crate) struct Config {
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
     pub(crate) forwarder_headers: ForwarderHeaders,
-    /// Whether a WSGI application is told of the client that a proxy names. gunicorn never
-    /// does so, so it must have been asked for.
-    pub(crate) believes_clients: bool,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
     /// The current directory, once [`Config::enter_directory`] was called.
@@ -147,10 +145,12 @@ impl Config {
 
     /// The configuration for an application of this kind.
     pub(crate) fn serving(&self, interface: Interface) -> Self {
-        Self {
-            interface: Some(interface),
-            ..self.clone()
+        let mut config = self.clone();
+        config.interface = Some(interface);
+        if interface == Interface::Asgi {
+            config.http.proxy.client = Belief::Believed;
         }
+        config
     }
 
     /// Where a WSGI application is mounted: as gunicorn, `$SCRIPT_NAME` says it where no setting does.
@@ -217,7 +217,6 @@ impl Checked<'_> {
             max_requests_jitter: settings.max_requests_jitter,
             threads,
             sendfile: settings.sendfile,
-            believes_clients: settings.proxy_headers && self.was_given("proxy_headers"),
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,

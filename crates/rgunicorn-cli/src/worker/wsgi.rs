@@ -131,7 +131,6 @@ fn settings(config: &Config) -> Settings {
         header_map: config.header_map,
         forwarder_headers: config.forwarder_headers.clone(),
         trusted: config.http.proxy.trusted.clone(),
-        believes_clients: config.believes_clients,
         errors: logging::write_raw,
     }
 }
