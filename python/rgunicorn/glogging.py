@@ -30,7 +30,12 @@ CONFIG_DEFAULTS: dict[str, Any] = {
     "disable_existing_loggers": False,
     "root": {"level": "INFO", "handlers": ["console"]},
     "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": True, "qualname": "gunicorn.error"},
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": ["error_console"],
+            "propagate": True,
+            "qualname": "gunicorn.error",
+        },
         "gunicorn.access": {"level": "INFO", "handlers": ["console"], "propagate": True, "qualname": "gunicorn.access"},
     },
     "handlers": {
@@ -368,7 +373,7 @@ def _as_json(resp: Any, environ: Mapping[str, Any], request_time: Any) -> str:
         "client": environ.get("REMOTE_ADDR") or None,
         "user": _user(environ),
     }
-    if "REQUEST_METHOD" in environ:
+    if environ.get("REQUEST_METHOD"):
         record["method"] = environ["REQUEST_METHOD"]
         record["path"] = _text(environ.get("PATH_INFO", ""))
         record["query"] = environ.get("QUERY_STRING", "")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,12 @@ from command import run, serving
 APPS = Path(__file__).parent / "apps"
 
 
-def logged(*flags, requests, worker_class="sync", env={}):
+def logged(*flags, requests, worker_class="sync", env=None):
     """The lines of the access log on stdout after some requests: raw bytes or paths."""
     app = "logging_apps:asgi" if worker_class == "asgi" else "logging_apps:wsgi"
-    with serving("-k", worker_class, "-b", "127.0.0.1:0", "--access-logfile", "-", *flags, app, cwd=APPS, env=env) as s:
+    with serving(
+        "-k", worker_class, "-b", "127.0.0.1:0", "--access-logfile", "-", *flags, app, cwd=APPS, env=env or {}
+    ) as s:
         for request in requests:
             if isinstance(request, bytes):
                 send(s.url, request)
@@ -24,8 +27,6 @@ def logged(*flags, requests, worker_class="sync", env={}):
 
 
 def send(url, request):
-    import socket
-
     host, port = re.search(r"//(.+):(\d+)", url).groups()
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(request)
@@ -34,14 +35,14 @@ def send(url, request):
 
 
 HOSTILE = (
-    b"GET /a%22%5C%0A%C3%A4%FF?q=%22\" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    b'GET /a%22%5C%0A%C3%A4%FF?q=%22" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
     b'User-Agent: "\\\t\xc3\xa4\xff</script>\r\nReferer: {"a": 1}\r\nAuthorization: Basic YTpi\r\n\r\n'
 )
 
 
 @pytest.mark.parametrize("worker_class", ["asgi", "sync", "gthread"])
 def test_a_json_line_is_valid_whatever_clients_send(worker_class):
-    junk = b"\x16\x03\x01\"\\\x00junk\r\n\r\n"
+    junk = b'\x16\x03\x01"\\\x00junk\r\n\r\n'
     requests = [HOSTILE, junk, "/plain"]
     hostile, refused, plain = map(json.loads, logged("--access-log-json", requests=requests, worker_class=worker_class))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", hostile.pop("time"))
@@ -74,7 +75,12 @@ def test_a_format_is_mentioned_that_json_makes_useless():
 def test_excluded_paths_are_not_logged(worker_class):
     paths = ["/healthz", "/healthz?x=1", "/healthz/", "/static/a/b.css", "/favicon.ico", "/"]
     lines = logged(
-        "--access-log-exclude", "/healthz, /static/*,*.ico", "--access-logformat", "%(U)s", requests=paths, worker_class=worker_class
+        "--access-log-exclude",
+        "/healthz, /static/*,*.ico",
+        "--access-logformat",
+        "%(U)s",
+        requests=paths,
+        worker_class=worker_class,
     )
     assert lines == ["/healthz/", "/"]
 
@@ -100,3 +106,13 @@ def test_ports_are_those_of_the_two_ends():
     (line,) = logged("--access-logformat", "%({SERVER_PORT}e)s %({REMOTE_PORT}e)s", requests=["/"])
     server, client = map(int, line.split())
     assert server != client and min(server, client) > 0
+
+
+@pytest.mark.parametrize(
+    "worker_class, flags, client",
+    [("sync", [], "127.0.0.1"), ("sync", ["--proxy-headers"], "192.0.2.7"), ("asgi", [], "192.0.2.7")],
+)
+def test_the_client_is_whom_the_application_takes_for_it(worker_class, flags, client):
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"
+    flags = [*flags, "--access-logformat", "%(h)s %({REMOTE_ADDR}e)s"]
+    assert logged(*flags, requests=[request], worker_class=worker_class) == [f"{client} {client}"]

@@ -4,6 +4,7 @@ use gunicorn's loggers by their names."""
 import json
 import re
 import signal
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,18 +99,19 @@ def test_an_ini_file_takes_both_logs(tmp_path, worker_class):
     assert ended.stderr.splitlines()[-1] == "ini|gunicorn.error|INFO|Shutting down: Master"
 
 
-def test_the_most_particular_configuration_counts(tmp_path):
-    access = {name: tmp_path / f"{name}.log" for name in ("ini", "json", "dict")}
+@pytest.mark.parametrize("expected", ["dict", "json", "ini"])
+def test_the_most_particular_configuration_counts(tmp_path, expected):
+    access = {mark: tmp_path / f"{mark}.log" for mark in ("ini", "json", "dict")}
     (tmp_path / "log.ini").write_text(INI.format(mark="ini", access=access["ini"]))
     (tmp_path / "log.json").write_text(json.dumps(dictionary("json", access["json"])))
-    flags = ["--log-config", tmp_path / "log.ini", "--log-config-json", tmp_path / "log.json"]
-    config = f"logconfig_dict = {dictionary('dict', access['dict'])!r}"
-    for flags, config, expected in [(flags, config, "dict"), (flags, "", "json"), (flags[:2], "", "ini")]:
-        with site(tmp_path, *flags, config=config) as s:
-            httpx.get(s.url)
-            eventually(lambda: text_of(access[expected]), f"the access line by {expected}")
-            assert {line.partition("|")[0] for line in s.stop().stderr.splitlines()} == {expected}
-        access[expected].unlink()
+    flags = ["--log-config", tmp_path / "log.ini"]
+    if expected != "ini":
+        flags += ["--log-config-json", tmp_path / "log.json"]
+    config = f"logconfig_dict = {dictionary('dict', access['dict'])!r}" if expected == "dict" else ""
+    with site(tmp_path, *flags, config=config) as s:
+        httpx.get(s.url)
+        eventually(lambda: text_of(access[expected]), "the access line")
+        assert {line.partition("|")[0] for line in s.stop().stderr.splitlines()} == {expected}
 
 
 def test_a_dictionary_is_laid_over_the_defaults_key_by_key(tmp_path):
@@ -126,7 +128,8 @@ def test_formatters_get_the_atoms_and_levels_are_those_of_the_configuration(tmp_
         "class Atoms(logging.Formatter):\n"
         "    def format(self, record):\n"
         "        args = record.args\n"
-        "        return f\"{args['m']} {args['U']} {args['s']} {args['{x-in}i']} {args['{x-out}o']} {args['{nothing}i']}\"\n"
+        "        names = ['m', 'U', 's', '{x-in}i', '{x-out}o', '{nothing}i']\n"
+        "        return ' '.join(str(args[name]) for name in names)\n"
     )
     config = (
         "logconfig_dict = {'formatters': {'generic': {'()': 'formatting.Atoms'}, 'plain': {}},"
@@ -136,11 +139,11 @@ def test_formatters_get_the_atoms_and_levels_are_those_of_the_configuration(tmp_
         " 'error': {'class': 'logging.StreamHandler', 'formatter': 'plain'}},"
         " 'root': {}}"
     )
-    socket = tmp_path / "socket"
-    flags = ("-b", f"unix:{socket}")
+    path = tmp_path / "socket"
+    flags = ("-b", f"unix:{path}")
     with site(tmp_path, *flags, config=config, env={"PYTHONPATH": str(tmp_path)}, await_line=None) as s:
-        eventually(socket.exists, "the socket")
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket), retries=3), base_url="http://x") as client:
+        eventually(path.exists, "the socket")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), retries=3), base_url="http://x") as client:
             client.get("/a%20b", headers={"x-in": 'in"'})
         s.stdout.wait_for(r'^GET /a b 200 in\\" from the app -$')
         assert s.stop().stderr == ""
@@ -271,6 +274,17 @@ def test_json_lines_are_the_same_with_and_without_python(tmp_path):
         times = {key: type(line.pop(key)) for key in ("time", "duration", "pid")}
         lines.append((line.pop("host").partition(":")[0], list(line), line, times))
     assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("flags", [(), ("--access-log-json",)])
+def test_a_request_that_was_refused_is_told_too(tmp_path, flags):
+    config = "logconfig_dict = {'version': 1, 'formatters': {'generic': {'format': '%(message)s'}}}"
+    with site(tmp_path, *flags, config=config) as s:
+        host, port = re.search(r"//(.+):(\d+)", s.url).groups()
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b'NO "REQUEST\r\n\r\n')
+            assert b" 400 " in client.recv(4096)
+        s.stdout.wait_for(r'"request":"NO \\"REQUEST".*"status":400' if flags else r'"NO \\"REQUEST" 400')
 
 
 def test_excluded_paths_are_not_told(tmp_path):

@@ -94,6 +94,19 @@ def test_errors_and_warnings_are_counted_even_if_they_are_not_logged():
         assert s.stop().stderr == ""
 
 
+def test_lines_that_go_through_python_are_counted_once(tmp_path):
+    (tmp_path / "log.json").write_text('{"version": 1}')
+    with statsd("--log-config-json", tmp_path / "log.json") as (s, receiver):
+        httpx.get(s.url + "/raise")
+        receiver.wait_for(r"gunicorn\.request\.status\.500:1\|c\|@1\.0")
+        httpx.get(s.url)
+        receiver.wait_for(r"gunicorn\.request\.status\.200:1\|c\|@1\.0")
+        assert receiver.metrics.count("gunicorn.log.exception:1|c|@1.0") == 1
+        assert not [metric for metric in receiver.metrics if "log.error" in metric]
+        s.stop()
+        s.ended.stderr = s.ended.stdout = ""  # the traceback is what this is about
+
+
 def test_the_backlog_is_told_if_asked_for():
     with statsd("--enable-backlog-metric") as (s, receiver):
         receiver.wait_for(r"gunicorn\.backlog:\d+\|h", count=2)

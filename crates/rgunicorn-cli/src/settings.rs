@@ -58,7 +58,7 @@ pub(crate) enum Compared {
 pub(crate) enum Kind {
     /// Anything at all, because nobody looks at it.
     Anything,
-    /// A worker class: its short name, its dotted path, or in Python the class itself.
+    /// A class: its short name, its dotted path, or in Python the class itself.
     Class,
     /// A whole number of 0 or more.
     Count,
@@ -88,7 +88,7 @@ impl Kind {
     pub(crate) fn must_be(self) -> String {
         let allowed = match self {
             Self::Anything => "anything",
-            Self::Class => "the name of a worker class",
+            Self::Class => "a class or the name of one",
             Self::Count => "a whole number of 0 or more",
             Self::Hook => "a function or the dotted path of one",
             Self::List => "a text or a list of texts",

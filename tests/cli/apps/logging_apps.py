@@ -62,7 +62,9 @@ class Bare:
 
     def access(self, resp, req, environ, request_time):
         seconds = request_time.total_seconds()
-        self._write(f"{environ['REQUEST_METHOD']} {req.uri} {resp.status_code} {seconds < 10} {dict(req.headers)['X-IN']}")
+        self._write(
+            f"{environ['REQUEST_METHOD']} {req.uri} {resp.status_code} {seconds < 10} {dict(req.headers)['X-IN']}"
+        )
 
     def reopen_files(self):
         self.file.close()

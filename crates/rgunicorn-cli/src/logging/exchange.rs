@@ -65,7 +65,16 @@ impl Noting {
         let pair = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
         let client = pair("REMOTE_ADDR", record.client.as_bytes());
         let Some(head) = record.head else {
-            return vec![client, pair("RAW_URI", record.request_line)];
+            // Loggers count on these to be there.
+            let empty = [
+                "REQUEST_METHOD",
+                "PATH_INFO",
+                "QUERY_STRING",
+                "SERVER_PROTOCOL",
+            ];
+            let mut environ = vec![client, pair("RAW_URI", record.request_line)];
+            environ.extend(empty.map(|name| pair(name, b"")));
+            return environ;
         };
         let root = self.mount_point.as_deref().unwrap_or_default();
         let mounted = self

@@ -190,11 +190,12 @@ impl Atom {
             Self::Target => line.text(head.target().as_bytes()),
             Self::Path => {
                 let (_, path) = line.mount.split(head.path(), record.forwarded);
-                line.decoded(|scratch| percent_decode(&path, scratch));
+                line.path(&path);
             }
+            Self::ScriptName if line.mount.0.is_none() => line.out.push(b'-'),
             Self::ScriptName => {
                 let (root, _) = line.mount.split(head.path(), record.forwarded);
-                line.decoded(|scratch| percent_decode(&root, scratch));
+                line.path(&root);
             }
             Self::ServerName => line.text(server(record, head).0.as_bytes()),
             Self::ServerPort => line.number(server(record, head).1.into()),
@@ -229,6 +230,13 @@ impl Line<'_> {
 
     fn optional(&mut self, text: Option<&[u8]>) {
         self.text(text.unwrap_or(b"-"));
+    }
+
+    /// Appends a path, or a part of one, without percent signs.
+    fn path(&mut self, path: &str) {
+        self.scratch.clear();
+        percent_decode(path, self.scratch);
+        self.escape.write(self.out, self.scratch);
     }
 
     /// Appends what `decode` makes, or `-` if that is nothing.

@@ -327,8 +327,8 @@ mod tests {
         head.parse(REQUEST, Tolerance::default()).unwrap();
         let format = AccessFormat::parse("%({SCRIPT_NAME}e)s|%(U)s|%({PATH_INFO}e)s").unwrap();
         for (root, expected) in [
-            ("/a%20b", "/a b|-|-"),
-            ("", "-|/a b|/a b"),
+            ("/a%20b", "/a b||"),
+            ("", "|/a b|/a b"),
             ("/x", "/x|/a b|/a b"),
         ] {
             let format = AccessFormat::parse("%({SCRIPT_NAME}e)s|%(U)s|%({PATH_INFO}e)s").unwrap();
