@@ -23,24 +23,34 @@ def logger(cfg: Any) -> Any:
 
 
 def direct(cfg: Any) -> Logger:
-    """Makes the logger that leaves the writing to Rust."""
-    global _current
-    _current = _Direct(cfg)
-    return _current
+    """The logger that leaves the writing to Rust, as `cfg` wants it."""
+    return _take(cfg, _Direct)
 
 
 def through_python(cfg: Any, named: Any) -> Any:
-    """Makes the logger that does all by itself: of the class `named`, which may be the path of one, or of ours."""
+    """The logger that does all by itself: of the class `named`, which may be the path of one, or of ours."""
+    return _take(cfg, _class(named))
+
+
+def _take(cfg: Any, cls: Any) -> Any:
+    """As in gunicorn, a logger stays the same and is set up anew, unless there is to be another."""
     global _current
-    made = _class(named)(cfg)
+    if type(_current) is cls and hasattr(_current, "setup"):
+        _current.setup(cfg)
+        return _current
+    if _current is not None:
+        # Whatever the one before put there.
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logging.getLogger(name).handlers.clear()
+    made = cls(cfg)
     _current = made
     return made
 
 
-def level(log: Any) -> int:
-    """The least level that is worth telling `log`."""
+def level(log: Any) -> int | None:
+    """The least level that `log` does anything about, as far as can be known."""
     error_log = getattr(log, "error_log", None)
-    return error_log.getEffectiveLevel() if isinstance(error_log, logging.Logger) else logging.NOTSET
+    return error_log.getEffectiveLevel() if isinstance(error_log, logging.Logger) else None
 
 
 def reads_exchanges(log: Any) -> bool:

@@ -189,6 +189,15 @@ def test_a_reload_configures_logging_anew_and_keeps_the_old_way_if_that_fails(tm
         (tmp_path / "conf.py").write_text("")
         s.process.send_signal(signal.SIGHUP)
         s.wait_for_line(r"^\[\d{4}-.*\[INFO\] Booting worker")
+        requests = []
+
+        def logged_by_the_new_worker():
+            requests.append(httpx.get(s.url + "/error"))
+            return [line for line in s.stderr.snapshot() if re.search(r"^\[.*\[ERROR\] from the application$", line)]
+
+        eventually(logged_by_the_new_worker, "a line of the new worker")
+        lines = s.stop().stderr.splitlines()
+        assert len([line for line in lines if "from the application" in line]) == len(requests)
 
 
 @pytest.mark.parametrize("worker_class", WORKER_CLASSES)

@@ -65,11 +65,11 @@ pub(super) fn make(py: Python<'_>, config: &Config) -> Result<LogLevel, Failure>
         }
     };
     let object = made.map_err(|error| explain(py, &error))?;
-    let level: i32 = module.call_method1("level", (&object,))?.extract()?;
+    let level: Option<i32> = module.call_method1("level", (&object,))?.extract()?;
     logger().object = Some(object.unbind());
-    Ok(match config.logging.way {
-        Way::Direct => config.log_level,
-        Way::Python { .. } => of_python(level),
+    Ok(match (&config.logging.way, level) {
+        (Way::Python { .. }, Some(level)) => of_python(level),
+        _ => config.log_level,
     })
 }
 
