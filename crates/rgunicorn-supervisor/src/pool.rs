@@ -93,7 +93,7 @@ impl Pool {
             Event::ReopenLogs => self.reopen_logs(),
             Event::Stop(urgency) => self.asked_to_stop(urgency, now),
             Event::Tick => self.enforce_deadlines(now),
-            Event::WantsReplacement(number) => self.outdate(number),
+            Event::WantsReplacement(number) => self.outdate(number, now),
         }
         self.settle(now);
         mem::take(&mut self.actions)
@@ -205,10 +205,18 @@ impl Pool {
         }
     }
 
-    fn outdate(&mut self, number: WorkerNumber) {
-        let worker = self.workers.iter_mut().find(|w| w.number == number);
-        if let Some(worker) = worker.filter(|w| w.is_ready()) {
-            worker.standing = Standing::Outdated;
+    fn outdate(&mut self, number: WorkerNumber, now: Instant) {
+        let alive = |w: &&mut Worker| w.number == number && (w.is_ready() || w.is_booting());
+        let Some(worker) = self.workers.iter_mut().find(alive) else {
+            return;
+        };
+        let before = mem::replace(&mut worker.standing, Standing::Outdated);
+        if worker.is_booting() {
+            // It has not served, and what comes after it is better.
+            self.retire(number, now);
+        } else if before == Standing::Outdated {
+            // It asks again, so whatever made the others fail may be mended: try at once.
+            self.vacancies.clear();
         }
     }
 
@@ -751,6 +759,26 @@ mod tests {
         assert_eq!(scene.on(wants(1)), [spawn(3)]);
         assert_eq!(scene.serving(), [1, 2]);
         assert_eq!(scene.ready(3), [signal(1, TERM)]);
+    }
+
+    #[test]
+    fn a_worker_that_asks_while_it_boots_is_replaced_before_it_serves() {
+        let mut scene = Scene::running(1);
+        scene.on(wants(1));
+        assert_eq!(scene.on(wants(2)), [signal(2, TERM), spawn(3)]);
+        assert_eq!(scene.serving(), [1]);
+        assert_eq!(scene.ready(3), [signal(1, TERM)]);
+    }
+
+    #[test]
+    fn a_worker_that_asks_again_has_a_failed_replacement_tried_at_once() {
+        let mut scene = Scene::running(1);
+        scene.on(wants(1));
+        for number in 2..5 {
+            scene.ends(number, Ending::Code(3));
+            assert_eq!(scene.alive(), [1]);
+            assert_eq!(scene.on(wants(1)), [spawn(number + 1)]);
+        }
     }
 
     #[test]
