@@ -48,10 +48,16 @@ forwarder_headers = "SCRIPT_NAME,PATH_INFO"
 proxy_protocol = "off"
 proxy_allow_ips = "127.0.0.1,::1"
 
-# Debugging
+# Debugging. To reload when code changes is for development.
 spew = False
 check_config = False
 print_config = False
+reload = False
+reload_engine = "auto"
+reload_extra_files = []
+reload_dirs = []
+reload_includes = []
+reload_excludes = []
 
 # Server mechanics
 factory = False

@@ -35,9 +35,12 @@ mod check;
 pub(crate) mod logging;
 mod proxy;
 mod python;
+mod reload;
 
 pub(crate) use logging::LogLevel;
 use logging::Logging;
+pub(crate) use reload::Engine;
+pub(crate) use reload::Reload;
 
 use application::Source;
 use check::LONGEST;
@@ -73,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) forwarder_headers: ForwarderHeaders,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
+    /// How to notice changed code, if that is wanted.
+    pub(crate) reload: Option<Reload>,
     /// The current directory, once [`Config::enter_directory`] was called.
     pub(crate) directory: PathBuf,
     pub(crate) pidfile: Option<PathBuf>,
@@ -187,6 +192,7 @@ impl Checked<'_> {
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;
         let logging = self.logging()?;
+        let reload = self.reload()?;
         let settings = &self.settings;
         let directory = self.directory(here)?;
         // Where the directory changes again later, these files must not.
@@ -221,7 +227,9 @@ impl Checked<'_> {
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             root_path: settings.root_path.clone(),
-            preload_app: settings.preload_app,
+            // An import cannot be undone, and changed code has to be imported.
+            preload_app: settings.preload_app && reload.is_none(),
+            reload,
             directory: directory.clone(),
             pidfile: named(&settings.pidfile),
             access_log: named(&settings.accesslog),

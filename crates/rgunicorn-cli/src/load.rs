@@ -23,6 +23,8 @@ pub(crate) enum LoadError {
     Raised {
         /// The traceback, without our frames.
         traceback: String,
+        /// What was raised.
+        error: PyErr,
     },
 }
 
@@ -102,7 +104,16 @@ impl LoadError {
         } else {
             Self::Raised {
                 traceback: failure::traceback_of(py, error),
+                error: error.clone_ref(py),
             }
+        }
+    }
+
+    /// What the user's code raised, if it did.
+    pub(crate) fn raised(&self) -> Option<&PyErr> {
+        match self {
+            Self::Raised { error, .. } => Some(error),
+            Self::Missing(_) | Self::Unusable(_) => None,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::logging;
 mod asgi;
 mod course;
 mod life;
+mod reloading;
 mod steering;
 mod wsgi;
 
@@ -59,7 +60,11 @@ pub(crate) fn run(
     if let Err(error) = steering::dump_stacks_when_aborted(py, &config.error_log) {
         tracing::warn!("A hung worker's stacks will not be logged: {error}");
     }
-    let code = match start.application(py, config) {
+    if let Err(error) = reloading::begin(py, config) {
+        tracing::error!("Changed code will not be noticed: {error}");
+    }
+    let loaded = start.application(py, config);
+    let code = match loaded.or_else(|error| instead(py, config, error)) {
         Ok(loaded) => {
             let app = loaded.app.bind(py);
             let config = &config.serving(loaded.interface);
@@ -78,6 +83,24 @@ pub(crate) fn run(
     logging::tell_at_once();
     tracing::info!("Worker exiting (pid: {})", std::process::id());
     code
+}
+
+/// What to serve where the application cannot be loaded, but soon may be.
+fn instead(py: Python<'_>, config: &Config, error: LoadError) -> Result<Loaded, LoadError> {
+    if config.reload.is_none() {
+        return Err(error);
+    }
+    error.report();
+    // Whatever the application will be, this can be either.
+    let interface = config.interface.unwrap_or(Interface::Asgi);
+    match reloading::show_load_error(py, interface, &error) {
+        Ok(app) => Ok(Loaded {
+            app,
+            interface,
+            worker: interface.name().to_owned(),
+        }),
+        Err(_) => Err(error),
+    }
 }
 
 fn fail(error: &LoadError) -> u8 {

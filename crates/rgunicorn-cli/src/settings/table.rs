@@ -113,6 +113,22 @@ settings! {
         proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
     }
     "Debugging" {
+        /// Replace workers when their code changes: the files of the modules that were imported, and new ones beside
+        /// them. For development.
+        reload: Switch { flags: &["--reload"], default: Some("false"), compared: Compared::Better("the replacement is ready before the worker leaves, so that no request is lost; code that cannot be loaded is shown, also at the start") }
+        /// What notices a change: `inotify`, `poll`, which looks every second, or `auto`, which polls where inotify cannot be used.
+        /// inotify hears nothing of changes that others make on a network file system: there take `poll`.
+        reload_engine: Text { flags: &["--reload-engine"], meta: "STRING", default: Some("auto") }
+        /// More files to watch: paths, and patterns such as `templates/**/*.html`. They need not exist yet. May be given
+        /// more than once.
+        reload_extra_files: List { flags: &["--reload-extra-file"], meta: "FILES", default: Some(""), compared: Compared::Better("files and directories may be made later") }
+        /// Directory to watch with all below it, for files that reload_includes names. May be given more than once.
+        reload_dirs: List { flags: &["--reload-dir"], meta: "PATH", default: Some(""), compared: Compared::Ours }
+        /// Pattern of names of files to watch in reload_dirs, besides `*.py`. May be given more than once.
+        reload_includes: List { flags: &["--reload-include"], meta: "GLOB", default: Some(""), compared: Compared::Ours }
+        /// Pattern of names or paths not to watch, besides hidden files, __pycache__, node_modules and what editors leave.
+        /// What was imported is always watched. May be given more than once.
+        reload_excludes: List { flags: &["--reload-exclude"], meta: "GLOB", default: Some(""), compared: Compared::Ours }
         /// Print every line of Python that the application runs. Slows all down.
         spew: Switch { flags: &["--spew"], default: Some("false") }
         /// Check the configuration, load the application, and exit: with 0, or with 1 if something is wrong.
@@ -294,9 +310,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "pre_fork",
     "pre_request",
     "proc_name",
-    "reload",
-    "reload_engine",
-    "reload_extra_files",
     "reuse_port",
     "umask",
     "user",

@@ -23,10 +23,12 @@ use rgunicorn_eventloop::awaitable::resolve;
 use super::course::Calls;
 use super::course::Course;
 use super::course::Plan;
+use super::reloading;
 use super::steering;
 use crate::config;
 use crate::config::Config;
 use crate::config::LogLevel;
+use crate::interface::Interface;
 
 /// What a worker is made of.
 pub(super) struct Parts {
@@ -72,24 +74,24 @@ impl Life {
         }
     }
 
-    fn make_server(&self, py: Python<'_>, lifespan: &Lifespan) -> PyResult<Rc<Server<AsgiApp>>> {
+    fn make_server(
+        &self,
+        app: &Bound<'_, PyAny>,
+        lifespan: &Lifespan,
+    ) -> PyResult<Rc<Server<AsgiApp>>> {
+        let py = app.py();
         // Taken in the root task: what the lifespan set stays in the lifespan.
         let context = py.import("contextvars")?.call_method0("copy_context")?;
         let settings = AsgiSettings {
             root_path: self.course.config.root_path.clone(),
-            debug: matches!(
-                self.course.config.log_level,
-                LogLevel::Trace | LogLevel::Debug
-            ),
+            debug: self.course.config.reload.is_some()
+                || matches!(
+                    self.course.config.log_level,
+                    LogLevel::Trace | LogLevel::Debug
+                ),
         };
         let event_loop = self.event_loop.bind(py);
-        let app = AsgiApp::new(
-            self.app.bind(py),
-            event_loop,
-            &context,
-            &settings,
-            lifespan.state(py),
-        )?;
+        let app = AsgiApp::new(app, event_loop, &context, &settings, lifespan.state(py))?;
         self.course.make_server(app, self.listeners.take())
     }
 }
@@ -123,16 +125,21 @@ impl Life {
             return Ok(false);
         };
         let lifespan = lifespan.bind(py).borrow();
+        let mut app = this.app.bind(py).clone();
         if let Some(reason) = lifespan.failure() {
-            this.course.fail(&reason);
-            return Ok(false);
+            if this.course.config.reload.is_none() {
+                this.course.fail(&reason);
+                return Ok(false);
+            }
+            tracing::error!("{reason}");
+            app = reloading::show_failure(py, Interface::Asgi, &reason)?;
         }
         if this.course.plan() != Plan::Serve {
             return Ok(false); // told to stop while it started
         }
         let drained = this.event_loop.bind(py).call_method0("create_future")?;
         this.drained.replace(Some(drained.clone().unbind()));
-        let server = this.make_server(py, &lifespan)?;
+        let server = this.make_server(&app, &lifespan)?;
         this.server.replace(Some(Rc::clone(&server)));
         let drained = drained.unbind();
         let runtime = &this.course.runtime;

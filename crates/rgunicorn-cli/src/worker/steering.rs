@@ -11,8 +11,9 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use super::course::Course;
+use super::reloading;
 
-/// Listens for signals from now on.
+/// Listens for signals from now on, and looks for changed code if that is wanted.
 pub(super) fn listen(course: &Rc<Course>) -> io::Result<()> {
     let _context = course.runtime.enter();
     on_signal(course, SignalKind::terminate(), Course::drain)?;
@@ -22,6 +23,7 @@ pub(super) fn listen(course: &Rc<Course>) -> io::Result<()> {
     // Meant for the master; by default they would stop the process.
     on_signal(course, SignalKind::from_raw(Signal::SIGTTIN as i32), |_| {})?;
     on_signal(course, SignalKind::from_raw(Signal::SIGTTOU as i32), |_| {})?;
+    reloading::watch(course);
     Ok(())
 }
 
