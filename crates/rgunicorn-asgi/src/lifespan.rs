@@ -141,6 +141,18 @@ impl Lifespan {
         self.over(py)
     }
 
+    /// Cancels the application's task, if it still runs.
+    ///
+    /// # Errors
+    /// When the task cannot be cancelled.
+    pub fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        self.stage.set(Stage::Over);
+        match self.task.take() {
+            Some(task) => task.call_method0(py, "cancel").map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn over(&self, py: Python<'_>) -> PyResult<()> {
         self.stage.set(Stage::Over);
         resolve(self.started.bind(py), py.None().into_bound(py))?;

@@ -40,7 +40,12 @@ pub fn run<F: Future>(py: Python<'_>, runtime: &LocalRuntime, future: F) -> F::O
 /// Runs `future` to its end without the interpreter: other threads of the
 /// process have it. What the future runs may attach to it.
 pub fn run_detached<F: Future>(py: Python<'_>, runtime: &LocalRuntime, future: F) -> F::Output {
-    let own = SameThread(|| runtime.block_on(future));
+    detached(py, || runtime.block_on(future))
+}
+
+/// Calls `act` without the interpreter. What it calls may attach to it.
+pub fn detached<T>(py: Python<'_>, act: impl FnOnce() -> T) -> T {
+    let own = SameThread(act);
     py.detach(|| SameThread(own.take()())).take()
 }
 

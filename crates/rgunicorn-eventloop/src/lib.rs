@@ -9,6 +9,7 @@
 
 pub mod reactor;
 pub mod drive;
+pub mod guest;
 pub mod task;
 pub mod awaitable;
 pub mod census;

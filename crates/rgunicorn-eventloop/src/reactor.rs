@@ -23,6 +23,7 @@ use tokio::runtime::LocalRuntime;
 use crate::alarm::Alarm;
 use crate::confined;
 use crate::drive;
+use crate::guest;
 use crate::schedule;
 use crate::watch::watch;
 
@@ -187,14 +188,14 @@ impl Reactor {
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Lets an exception that is meant for the whole process (`SystemExit`,
-/// `KeyboardInterrupt`) out through the running turn.
+/// `KeyboardInterrupt`) out through the running turn, or that of a guest.
 pub fn escape(py: Python<'_>, error: PyErr) {
     CURRENT.with_borrow(|current| match current {
         Some(reactor) => {
             reactor.bind(py).borrow().escaped.replace(Some(error));
             schedule::mark();
         }
-        None => error.write_unraisable(py, None),
+        None => guest::keep_escaped(error),
     });
 }
 
