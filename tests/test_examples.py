@@ -3,13 +3,20 @@
 import hashlib
 import re
 import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from command import Serving, environment, kill_all
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ALL = sorted((ROOT / "examples").glob("*.py"))
+PROGRAMS = [path for path in ALL if "    python examples/" in path.read_text()]
+EXAMPLES = [path for path in ALL if path not in PROGRAMS]
 
 
 def command_of(example: Path) -> list[str]:
@@ -44,6 +51,53 @@ def test_an_example_shows_a_command_that_names_it(path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_started_by_a_test(path):
     assert f'example("{path.stem}")' in Path(__file__).read_text()
+
+
+@pytest.fixture
+def program():
+    """Runs examples/NAME.py, which its docstring shows as a program of its own."""
+
+    @contextmanager
+    def start(name):
+        path = ROOT / "examples" / f"{name}.py"
+        assert f"    python examples/{name}.py\n" in path.read_text()
+        process = subprocess.Popen(
+            [sys.executable, path],
+            cwd=ROOT,
+            env=environment({}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            yield Serving(process)
+        finally:
+            kill_all(process)
+
+    return start
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_is_started_by_a_test(path):
+    assert f'program("{path.stem}")' in Path(__file__).read_text()
+
+
+def test_custom_application_is_its_own_server(program):
+    with program("custom_application") as s:
+        assert httpx.get(s.url).text == "Works fine\n"
+        s.wait_for_line("Booting worker", count=2)
+        assert s.stop().code == 0
+
+
+def test_embedded_serves_what_its_own_loop_measures_until_ctrl_c(program):
+    with program("embedded") as s:
+        url = s.stdout.wait_for(r"The thermometer is at (http://\S+)", 30)[1]
+        with httpx.Client() as client:
+            first = client.get(url).json()["measured"]
+            while client.get(url).json()["measured"] == first:
+                pass
+        ended = s.stop(signal.SIGINT)
+        assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "Good bye.")
 
 
 def test_hello_asgi_answers_every_path_alike(example):

@@ -1,13 +1,11 @@
-"""A Python web server with a Rust core. `run("-k", "asgi", "myapp:app")` serves from a program."""
+"""A Python web server with a Rust core.
 
-import sys
-from typing import NoReturn
+From a program: `rgunicorn.run(app, workers=4)` is the whole server, with master and workers, and ends the
+program; `await rgunicorn.serve(app)` serves within a running asyncio loop, in this process.
+"""
 
-from rgunicorn._rgunicorn import __version__, main
+from rgunicorn._embedded import Server, serve
+from rgunicorn._program import run
+from rgunicorn._rgunicorn import __version__
 
-__all__ = ["__version__", "run"]
-
-
-def run(*arguments: str) -> NoReturn:
-    """Serve as the command `rgunicorn` would with these arguments, then end the process."""
-    sys.exit(main(["rgunicorn", *arguments]))
+__all__ = ["Server", "__version__", "run", "serve"]

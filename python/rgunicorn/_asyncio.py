@@ -6,6 +6,7 @@ import selectors
 import signal
 import sys
 import weakref
+from collections.abc import Iterable
 
 from rgunicorn._rgunicorn import LoopBase, add_task, complete_tasks, count_tasks_by, mark_scheduled
 
@@ -129,11 +130,11 @@ async def live(worker):
     await worker.start()
     if worker.serve():
         await worker.drained()
-        await _finish(worker.tasks(), worker.remaining())
+        await finish(worker.tasks(), worker.remaining())
     await asyncio.wait([worker.stop()], timeout=worker.remaining())
 
 
-async def _finish(tasks, timeout):
+async def finish(tasks: Iterable[asyncio.Task], timeout: float) -> None:
     """Waits for work that goes on after its response; cancels what takes too long."""
     if not tasks:
         return

@@ -1,14 +1,40 @@
-"""The extension module: the whole server behind one function."""
+"""The extension module: the whole server behind a few functions and one class."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 __version__: str
+
+class ClientDisconnected(OSError):
+    """Raised by `send()` when the client left before its response was complete (ASGI HTTP 2.4)."""
+
+class _Program(Protocol):
+    def given(self) -> tuple[dict[str, Any], Callable[[], Any] | None]: ...
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line `argv`, whose first item is the program's name, and return the exit code.
 
     Returns once in the master, when the server has stopped, and once in every forked worker,
     when that worker has finished: the caller must then leave the process with the code.
+    """
+
+def serve_program(program: _Program) -> int:
+    """The same for settings and an application that a program has. Asks it at the start, and again on HUP."""
+
+def known_settings() -> list[tuple[str, Any]]:
+    """The name of every setting, with its default."""
+
+def checked_setting(name: str, value: Any) -> Any:
+    """What `value` becomes as the value of a setting.
+
+    Raises `AttributeError` if there is no such setting, `ValueError` or `TypeError` if it cannot have that value.
+    """
+
+def command_line_settings(argv: Sequence[str]) -> dict[str, Any]:
+    """What a command line says, and the files and variables it stands for: only what was said.
+
+    Raises `SystemExit`, after it said why, where a command would end.
     """
 
 def log_trace(message: str) -> None:
@@ -22,3 +48,41 @@ def count_line(method: str) -> None:
 
 def send_metric(name: str, value: str, kind: str) -> None:
     """Send a number to statsd: its name, its value, and counter, gauge, histogram or timer."""
+
+class Embedded:
+    """One server on an event loop that is not ours; `rgunicorn.Server` calls its steps in order."""
+
+    def __init__(
+        self, settings: dict[str, Any], app: Callable[..., Any], event_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Open the sockets. Raises `ValueError` for a wrong setting and `OSError` for an address that cannot be used."""
+
+    def addresses(self) -> list[str]: ...
+    def port(self) -> int | None: ...
+    def fileno(self) -> int:
+        """The descriptor that is readable when a turn is due."""
+
+    def start_lifespan(self) -> asyncio.Future[None] | None: ...
+    def failure(self) -> str | None: ...
+    def serve(self) -> None: ...
+    def turn(self) -> bool | None:
+        """Serve what is ready. False if a turn is being taken already, None once the server is closed.
+
+        Raises whatever `SystemExit` or `KeyboardInterrupt` left a task.
+        """
+
+    def drained(self) -> asyncio.Future[None] | None: ...
+    def drain(self) -> None: ...
+    def bid_farewell(self) -> None: ...
+    def cancel(self) -> None: ...
+    def abort(self) -> None: ...
+    def stages(self) -> tuple[float, float, float]:
+        """Seconds after the begin of a drain: farewell, cancellation, abortion."""
+
+    def remaining(self) -> float:
+        """Seconds that are left of the graceful timeout, and at least a moment."""
+
+    def tasks(self) -> list[asyncio.Task[Any]]: ...
+    def threads_left(self) -> int: ...
+    def stop_lifespan(self) -> asyncio.Future[None] | None: ...
+    def close(self) -> None: ...

@@ -13,13 +13,20 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::load;
 use crate::master;
+use crate::operator::Operator;
 
 /// Runs a command line, whose first item is the program's name, and returns the exit code.
 ///
 /// Returns in the master, when the server has stopped, and in every worker, when that has.
 pub(crate) fn run(py: Python<'_>, argv: &[OsString]) -> u8 {
-    let served = Config::read(py, argv).and_then(|config| match &config.asked_for {
-        AskedFor::Service => master::serve(py, argv, config),
+    serve(py, Operator::CommandLine(argv.to_vec()))
+}
+
+/// The same for any operator.
+pub(crate) fn serve(py: Python<'_>, operator: Operator) -> u8 {
+    let config = operator.read(py);
+    let served = config.and_then(|config| match &config.asked_for {
+        AskedFor::Service => master::serve(py, operator, config),
         AskedFor::Check => check(py, &config),
         AskedFor::Listing(listing) => {
             // Before the check, which may fail.

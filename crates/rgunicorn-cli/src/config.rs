@@ -3,7 +3,6 @@
 //! Read next: [`layers`](crate::layers) for where the values come from.
 
 use std::env;
-use std::ffi::OsString;
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::path::PathBuf;
@@ -119,13 +118,10 @@ pub(crate) enum Lifespan {
 }
 
 impl Config {
-    /// Reads and checks all sources. The current directory must be the one that relative paths
-    /// on the command line mean; modules are imported from it before any other place.
-    pub(crate) fn read(py: Python<'_>, argv: &[OsString]) -> Result<Self, Failure> {
+    /// Checks what all sources say. Relative paths mean the current directory.
+    pub(crate) fn of(layers: Layers) -> Result<Self, Failure> {
         let here = env::current_dir()
             .map_err(|error| Failure::Config(format!("no current directory: {error}")))?;
-        import_from(py, &here)?;
-        let layers = Layers::read(py, argv)?;
         let settings: Settings = layers
             .figment
             .extract()
@@ -170,7 +166,8 @@ impl Config {
     }
 }
 
-fn import_from(py: Python<'_>, directory: &Path) -> PyResult<()> {
+/// Makes `directory` the first place that modules are imported from.
+pub(crate) fn import_from(py: Python<'_>, directory: &Path) -> PyResult<()> {
     py.import("rgunicorn._config")?
         .call_method1("enter", (directory.as_os_str(),))?;
     Ok(())

@@ -29,6 +29,19 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// Takes what a program says.
+    pub(crate) fn of_program(given: &Bound<'_, PyDict>) -> Result<Self, Failure> {
+        let mut file = Self::default();
+        for spec in SPECS.iter().filter(|spec| spec.name != "config") {
+            if let Some(value) = given.get_item(spec.name)? {
+                let said = Said::from_python(spec, &value, PROGRAM.to_owned())?;
+                file.said.push(said);
+            }
+        }
+        file.warnings = warnings(given, PROGRAM)?;
+        Ok(file)
+    }
+
     /// Reads the file that `-c` names: a path, `file:PATH` or `python:MODULE`.
     pub(crate) fn read(py: Python<'_>, named: &str) -> Result<Self, Failure> {
         if let Some(module) = named.strip_prefix("python:") {
@@ -92,6 +105,9 @@ impl ConfigFile {
         Ok(file)
     }
 }
+
+/// What a program's own settings are called as a source.
+const PROGRAM: &str = "the program";
 
 fn origin(named: &str, line: Option<&str>) -> String {
     match line {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use figment::Figment;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::args::Given;
 use crate::config_file::ConfigFile;
@@ -81,6 +82,28 @@ impl Layers {
             objects,
             warnings: Vec::new(),
         }
+    }
+}
+
+impl Layers {
+    /// What a program gives, over the configuration file that it names, if it does.
+    pub(crate) fn of_program(given: &Bound<'_, PyDict>) -> Result<Self, Failure> {
+        let py = given.py();
+        let named = given.get_item("config")?.filter(|file| !file.is_none());
+        let file = match named {
+            Some(file) => ConfigFile::read(py, &file.extract::<String>()?)?,
+            None => ConfigFile::default(),
+        };
+        let program = ConfigFile::of_program(given)?;
+        let mut upper = file.said;
+        upper.extend(program.said);
+        let mut all = defaults()?;
+        all.extend(variables::in_place_of_defaults()?);
+        all.extend(of_paste_file(py, &upper)?);
+        all.extend(upper);
+        let mut layers = Self::merged(all);
+        layers.warnings = [file.warnings, program.warnings].concat();
+        Ok(layers)
     }
 }
 

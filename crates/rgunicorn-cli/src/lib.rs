@@ -6,11 +6,14 @@
 
 mod command;
 mod master;
+mod embedded;
 mod worker;
 mod load;
 mod environment;
 mod logging;
+mod operator;
 mod config;
+mod python_settings;
 mod interface;
 mod listing;
 mod layers;
@@ -47,10 +50,27 @@ mod _rgunicorn {
     #[pymodule_export]
     use rgunicorn_eventloop::loop_base::mark_scheduled;
 
+    #[pymodule_export]
+    use crate::embedded::Embedded;
+    use crate::operator::Operator;
+    #[pymodule_export]
+    use crate::python_settings::checked_setting;
+    #[pymodule_export]
+    use crate::python_settings::command_line_settings;
+    #[pymodule_export]
+    use crate::python_settings::known_settings;
+
     /// Runs a command line and returns the exit code of the process, master or worker.
     #[pyfunction]
     fn main(py: Python<'_>, argv: Vec<OsString>) -> u8 {
         crate::command::run(py, &argv)
+    }
+
+    /// Serves what a Python object says: its method `given` returns a dict of settings, and a
+    /// function that loads the application or None. Returns as [`main`] does.
+    #[pyfunction]
+    fn serve_program(py: Python<'_>, program: Py<PyAny>) -> u8 {
+        crate::command::serve(py, Operator::Program(program))
     }
 
     /// Writes a line to the error log, at a level of Python's `logging`.

@@ -8,6 +8,7 @@ use crate::config::application::Maker;
 use crate::exit;
 use crate::failure;
 use crate::interface::Interface;
+use crate::objects::APP;
 
 /// Why there is no application to serve.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,9 @@ fn load(py: Python<'_>, config: &Config) -> PyResult<Loaded> {
 }
 
 fn find<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(load) = config.objects.get(py, APP) {
+        return load.call0();
+    }
     let target = &config.app.target;
     let module = || py.import("rgunicorn._import");
     match &config.app.made_by {

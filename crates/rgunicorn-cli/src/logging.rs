@@ -98,6 +98,14 @@ pub(crate) fn set_up(py: Python<'_>, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Starts to log, unless this process does already: there is one error log for a process.
+pub(crate) fn set_up_once(py: Python<'_>, config: &Config) -> Result<(), Failure> {
+    if tracing::dispatcher::has_been_set() {
+        return Ok(());
+    }
+    set_up(py, config)
+}
+
 /// A statsd that cannot be found is no reason not to serve.
 fn find_statsd(config: &Config, warnings: &mut Vec<String>) -> Option<Statsd> {
     let settings = config.logging.statsd.clone()?;

@@ -9,7 +9,6 @@ mod metrics;
 mod sockets;
 
 use std::env;
-use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process;
@@ -31,13 +30,14 @@ use crate::interface::Interface;
 use crate::load;
 use crate::load::Loaded;
 use crate::logging;
+use crate::operator::Operator;
 use crate::worker;
 use crate::worker::Start;
 use metrics::Metrics;
 use sockets::Sockets;
 
 /// Serves until the server stops. Returns the exit code of this process, master or worker.
-pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result<u8, Failure> {
+pub(crate) fn serve(py: Python<'_>, operator: Operator, config: Config) -> Result<u8, Failure> {
     let started_in = env::current_dir()?;
     config.enter_directory(py)?;
     let environment = Environment::set(py, &config.app.environment)?;
@@ -69,10 +69,9 @@ pub(crate) fn serve(py: Python<'_>, argv: &[OsString], config: Config) -> Result
         tracing::info!("Using worker: {worker}");
     }
     let says_worker = known.is_none();
-    let argv = argv.to_vec();
     let mut master = Master {
         py,
-        argv,
+        operator,
         started_in,
         config,
         sockets,
@@ -98,7 +97,7 @@ fn warn(config: &Config) {
 /// What the master holds for its workers to be.
 struct Master<'py> {
     py: Python<'py>,
-    argv: Vec<OsString>,
+    operator: Operator,
     /// Relative paths on the command line mean this directory, also when it is read again.
     started_in: PathBuf,
     config: Config,
@@ -186,7 +185,7 @@ impl Host for Master<'_> {
         let mut read = || {
             env::set_current_dir(&self.started_in)?;
             self.environment.put_back(self.py)?;
-            Config::read(self.py, &self.argv)
+            self.operator.read(self.py)
         };
         let adopted = read().and_then(|config| self.adopt(config));
         if let Err(failure) = adopted {

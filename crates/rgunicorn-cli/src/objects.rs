@@ -10,6 +10,9 @@ use pyo3::types::PyString;
 use crate::settings::Kind;
 use crate::settings::Spec;
 
+/// The setting that names the application. Its object is a function that loads it.
+pub(crate) const APP: &str = "wsgi_app";
+
 /// Python values, by the name of their setting.
 #[derive(Debug, Default)]
 pub(crate) struct Objects(BTreeMap<&'static str, Py<PyAny>>);

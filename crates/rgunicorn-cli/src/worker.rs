@@ -23,6 +23,12 @@ mod reloading;
 mod steering;
 mod wsgi;
 
+pub(crate) use asgi::traced;
+pub(crate) use course::Served;
+pub(crate) use course::Stages;
+pub(crate) use life::asgi_settings;
+pub(crate) use wsgi::settings as wsgi_settings;
+
 /// What a worker begins with.
 #[derive(Debug)]
 pub(crate) enum Start {

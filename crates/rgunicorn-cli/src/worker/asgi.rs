@@ -28,12 +28,7 @@ pub(super) fn serve(
     let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
     event_loop.call_method1("attach", (&reactor,))?;
     let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
-    let app = if config.log_level == LogLevel::Trace {
-        py.import("rgunicorn._trace")?
-            .call_method1("traced", (app,))?
-    } else {
-        app.clone()
-    };
+    let app = traced(config, app)?;
     let course = Course::new(config.clone(), seat, runtime);
     let parts = Parts {
         course: Rc::clone(&course),
@@ -49,6 +44,15 @@ pub(super) fn serve(
     drop(life);
     reactor::release(py);
     outcome.map(|()| course.exit_code())
+}
+
+/// The application, with every message logged if that is wanted.
+pub(crate) fn traced<'py>(config: &Config, app: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if config.log_level != LogLevel::Trace {
+        return Ok(app.clone());
+    }
+    let module = app.py().import("rgunicorn._trace")?;
+    module.call_method1("traced", (app,))
 }
 
 /// Runs the loop until its root task ends. An application that raises

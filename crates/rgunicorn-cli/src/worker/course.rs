@@ -48,7 +48,7 @@ const RESERVE: Duration = Duration::from_secs(1);
 const BEAT: Duration = Duration::from_secs(1);
 
 /// The server of a worker, whatever its applications are.
-pub(super) trait Served {
+pub(crate) trait Served {
     fn drain(&self);
     fn stop(&self);
     fn abort(&self);
@@ -62,7 +62,7 @@ pub(super) trait Served {
 }
 
 /// What an application adds to how its server is steered.
-pub(super) trait Calls {
+pub(crate) trait Calls {
     /// Cancels the calls that run.
     fn cancel(&self);
     /// What is to be done every now and then.
@@ -294,7 +294,7 @@ impl Course {
 
 /// When what does not end by itself is made to, counted from the begin of a stop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stages {
+pub(crate) struct Stages {
     /// Applications are told that their clients left, and may still answer.
     farewell: Duration,
     /// Tasks are cancelled.
@@ -312,13 +312,22 @@ impl Stages {
 
     /// Half of the time for answers that end by themselves; then those are made to end that end
     /// only with their client, and have nearly as long for it.
-    fn graceful(within: Duration) -> Self {
+    pub(crate) fn graceful(within: Duration) -> Self {
         let reserve = RESERVE.min(within / 4);
         Self {
             farewell: within / 2,
             cancel: within - reserve,
             abort: within - reserve / 2,
         }
+    }
+
+    /// Farewell, cancellation and abortion.
+    pub(crate) fn in_seconds(self) -> (f64, f64, f64) {
+        (
+            self.farewell.as_secs_f64(),
+            self.cancel.as_secs_f64(),
+            self.abort.as_secs_f64(),
+        )
     }
 }
 

@@ -82,16 +82,14 @@ impl Life {
         let py = app.py();
         // Taken in the root task: what the lifespan set stays in the lifespan.
         let context = py.import("contextvars")?.call_method0("copy_context")?;
-        let settings = AsgiSettings {
-            root_path: self.course.config.root_path.clone(),
-            debug: self.course.config.reload.is_some()
-                || matches!(
-                    self.course.config.log_level,
-                    LogLevel::Trace | LogLevel::Debug
-                ),
-        };
         let event_loop = self.event_loop.bind(py);
-        let app = AsgiApp::new(app, event_loop, &context, &settings, lifespan.state(py))?;
+        let app = AsgiApp::new(
+            app,
+            event_loop,
+            &context,
+            &asgi_settings(&self.course.config),
+            lifespan.state(py),
+        )?;
         self.course.make_server(app, self.listeners.take())
     }
 }
@@ -106,11 +104,7 @@ impl Life {
         this.course.set_give_up_starting(Box::new(move || {
             Python::attach(|py| report(owner.bind(py).borrow().give_up_lifespan(py)));
         }));
-        let mode = match this.course.config.lifespan {
-            config::Lifespan::Auto => Mode::Auto,
-            config::Lifespan::On => Mode::On,
-            config::Lifespan::Off => Mode::Off,
-        };
+        let mode = this.course.config.lifespan.into();
         let lifespan = Lifespan::begin(this.event_loop.bind(py), this.app.bind(py), mode)?;
         let started = lifespan.borrow().started(py).clone();
         this.lifespan.replace(Some(lifespan.unbind()));
@@ -200,6 +194,25 @@ impl Life {
         let event_loop = this.event_loop.bind(py);
         event_loop.call_method1(intern!(py, "call_later"), arguments)?;
         Ok(())
+    }
+}
+
+/// What an ASGI application is told of its server.
+pub(crate) fn asgi_settings(config: &Config) -> AsgiSettings {
+    let is_talkative = matches!(config.log_level, LogLevel::Trace | LogLevel::Debug);
+    AsgiSettings {
+        root_path: config.root_path.clone(),
+        debug: config.reload.is_some() || is_talkative,
+    }
+}
+
+impl From<config::Lifespan> for Mode {
+    fn from(lifespan: config::Lifespan) -> Self {
+        match lifespan {
+            config::Lifespan::Auto => Self::Auto,
+            config::Lifespan::On => Self::On,
+            config::Lifespan::Off => Self::Off,
+        }
     }
 }
 

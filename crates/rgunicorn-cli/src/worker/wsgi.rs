@@ -122,7 +122,8 @@ fn end_worker() {
     let _ = raise(Signal::SIGTERM);
 }
 
-fn settings(config: &Config) -> Settings {
+/// What a WSGI application is told of its server.
+pub(crate) fn settings(config: &Config) -> Settings {
     Settings {
         script_name: config.mount_point().unwrap_or_default(),
         multiprocess: config.workers > 1,
