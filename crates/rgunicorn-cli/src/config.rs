@@ -31,6 +31,7 @@ use crate::settings::Settings;
 
 pub(crate) mod application;
 mod check;
+pub(crate) mod process;
 mod proxy;
 
 use application::Source;
@@ -73,6 +74,8 @@ pub(crate) struct Config {
     /// The current directory, once [`Config::enter_directory`] was called.
     pub(crate) directory: PathBuf,
     pub(crate) pidfile: Option<PathBuf>,
+    /// What the system is to make of the processes.
+    pub(crate) process: process::Process,
     /// Where the access log goes; `-` is standard output.
     pub(crate) access_log: Option<PathBuf>,
     pub(crate) access_log_format: String,
@@ -216,6 +219,7 @@ impl Checked<'_> {
             preload_app: settings.preload_app,
             directory: directory.clone(),
             pidfile: named(&settings.pidfile),
+            process: self.process()?,
             access_log: named(&settings.accesslog),
             access_log_format: self.access_log_format()?,
             error_log: file(&settings.errorlog),

@@ -13,6 +13,7 @@ mod logging;
 mod config;
 mod interface;
 mod listing;
+mod owner;
 mod layers;
 mod paste_file;
 mod config_file;

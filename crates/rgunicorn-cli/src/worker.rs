@@ -18,6 +18,7 @@ use crate::load::load_app;
 mod asgi;
 mod course;
 mod life;
+mod memory;
 mod steering;
 mod wsgi;
 
