@@ -23,6 +23,7 @@ use std::path::PathBuf;
 
 use socket2::Domain;
 use socket2::SockAddr;
+use socket2::SockRef;
 use socket2::Type;
 
 pub use bind::Bind;
@@ -88,6 +89,8 @@ impl ListenError {
 pub struct Listener {
     socket: Socket,
     file: Option<SocketFile>,
+    /// How many connections may wait, if it does not listen before it is given away.
+    backlog: Option<i32>,
 }
 
 /// The two kinds of listening sockets, ready for a runtime to adopt.
@@ -145,6 +148,7 @@ impl Listener {
             return Ok(Self {
                 socket: Socket::Unix(socket.into()),
                 file,
+                backlog: None,
             });
         }
         match address.as_socket() {
@@ -157,6 +161,7 @@ impl Listener {
         Self {
             socket: Socket::Tcp(listener),
             file: None,
+            backlog: None,
         }
     }
 
@@ -190,10 +195,16 @@ impl Listener {
         &self.socket
     }
 
-    /// The socket, to give away. Its file, if any, stays.
-    #[must_use]
-    pub fn into_socket(self) -> Socket {
-        self.socket
+    /// The socket, to accept from; it listens now at the latest. Its file, if any, stays.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it listen.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        if let (Some(backlog), Socket::Tcp(socket)) = (self.backlog, &self.socket) {
+            SockRef::from(socket).listen(backlog)?;
+        }
+        Ok(self.socket)
     }
 
     /// Another handle of the same socket.
@@ -209,6 +220,7 @@ impl Listener {
         Ok(Self {
             socket,
             file: self.file.clone(),
+            backlog: self.backlog,
         })
     }
 
@@ -327,6 +339,7 @@ fn open_unix(path: &Path, backlog: i32) -> Result<Listener, ListenError> {
     Ok(Listener {
         socket: Socket::Unix(socket.into()),
         file,
+        backlog: None,
     })
 }
 
@@ -390,7 +403,7 @@ mod tests {
         let port = listener.port().unwrap();
         assert_eq!(listener.address(), format!("http://127.0.0.1:{port}"));
         let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let Socket::Tcp(socket) = listener.try_clone().unwrap().into_socket() else {
+        let Socket::Tcp(socket) = listener.try_clone().unwrap().into_socket().unwrap() else {
             panic!()
         };
         assert!(

@@ -179,6 +179,7 @@ impl Master {
 
     /// Everything that happened during one sleep, in an order that draws no wrong conclusions.
     fn turn(&mut self, host: &mut dyn Host) -> ControlFlow<End> {
+        self.look_for_predecessor(host);
         let signals = self.signals.take();
         self.listen(host)?;
         for signal in signals {
@@ -197,7 +198,6 @@ impl Master {
         if self.wake == Wake::Overslept {
             self.feed(Event::Overslept, host)?;
         }
-        self.look_for_predecessor(host);
         if self.pool.is_healthy() && self.lineage.next_look().is_none() {
             self.notify.ping(Instant::now());
         }

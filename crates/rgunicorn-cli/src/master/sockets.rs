@@ -123,7 +123,7 @@ impl Sockets {
     pub(super) fn into_listeners(self, backlog: u32) -> Result<Vec<Listener>, ListenError> {
         let listener = |(_, place)| match place {
             Place::Shared(listener) => Ok(listener),
-            Place::Reserved(reserved) => reserved.listen(backlog),
+            Place::Reserved(reserved) => reserved.open(backlog),
         };
         self.places.into_iter().map(listener).collect()
     }

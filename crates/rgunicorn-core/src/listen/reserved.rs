@@ -10,7 +10,6 @@ use super::Listener;
 use super::Sharing;
 use super::Socket;
 use super::first_that_works;
-use super::listen_tcp;
 use super::open_socket;
 
 /// A TCP address that is ours, though nobody listens there by this. It keeps the address while workers come
@@ -43,18 +42,20 @@ impl Reserved {
         })
     }
 
-    /// Opens a listening socket at this address, next to those of other processes.
+    /// Opens a socket at this address, next to those of other processes. It listens when it is given away: clients
+    /// that the system chooses it for should not wait for an application to be imported.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn listen(&self, backlog: u32) -> Result<Listener, ListenError> {
-        let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-        let listening = listen_tcp(self.address, backlog, Sharing::ReusePort);
+    pub fn open(&self, backlog: u32) -> Result<Listener, ListenError> {
         let (host, port) = (self.address.ip(), self.address.port());
-        listening
-            .map(Listener::tcp)
-            .map_err(|error| ListenError::new(format!("('{host}', {port})"), error))
+        let socket = open_socket(self.address, Sharing::ReusePort)
+            .map_err(|error| ListenError::new(format!("('{host}', {port})"), error))?;
+        Ok(Listener {
+            backlog: Some(i32::try_from(backlog).unwrap_or(i32::MAX)),
+            ..Listener::tcp(socket.into())
+        })
     }
 
     /// As gunicorn prints addresses: `http://127.0.0.1:8000`.
@@ -103,10 +104,12 @@ mod tests {
         let address = reserved.address;
         assert_ne!(address.port(), 0);
         assert!(TcpStream::connect(address).is_err());
-        let first = reserved.listen(16).unwrap();
-        let second = reserved.listen(16).unwrap();
+        let first = reserved.open(16).unwrap();
+        let second = reserved.open(16).unwrap();
         assert_eq!(first.address(), reserved.address());
         assert_eq!(second.address(), reserved.address());
+        assert!(TcpStream::connect(address).is_err());
+        let _serving = first.into_socket().unwrap();
         TcpStream::connect(address).unwrap();
     }
 
