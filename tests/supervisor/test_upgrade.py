@@ -5,14 +5,18 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
+from command import environment
 from command import eventually
 from command import free_port
+from command import kill_all
 from command import run
 from command import serving
 from command import text_of
@@ -303,3 +307,55 @@ def test_variables_that_cannot_be_right_are_named(variable, value, problem):
     assert ended.code == 1
     ended.line_with(variable, f"'{value}'", problem)
     ended.assert_no_traceback()
+
+
+GUNICORN = """#!{python}
+from gunicorn.app.wsgiapp import run
+run()
+"""
+RGUNICORN = """#!{python}
+from rgunicorn.__main__ import main
+main()
+"""
+SOFTWARE = """
+import os
+
+def app(environ, start_response):
+    body = f"{environ['SERVER_SOFTWARE'].partition('/')[0]} {os.getppid()}".encode()
+    start_response("200 OK", [("content-length", str(len(body)))])
+    return [body]
+"""
+
+
+def test_a_running_gunicorn_is_upgraded_to_rgunicorn(tmp_path):
+    pytest.importorskip("gunicorn")
+    command, pidfile, second = tmp_path / "serve", tmp_path / "master.pid", tmp_path / "master.pid.2"
+    port = free_port()
+    (tmp_path / "software.py").write_text(SOFTWARE)
+
+    def install(source):
+        command.write_text(source.format(python=sys.executable))
+        command.chmod(0o755)
+
+    def answer():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=15) as reply:
+            return reply.read().decode()
+
+    install(GUNICORN)
+    flags = ["-b", f"127.0.0.1:{port}", "-p", pidfile, "software:app"]
+    env = environment({"XDG_RUNTIME_DIR": str(tmp_path)})  # Where gunicorn puts its control socket.
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen([command, *flags], cwd=tmp_path, env=env, stderr=log, start_new_session=True)
+    try:
+        eventually(lambda: "Booting worker" in text_of(tmp_path / "log"), "a worker of gunicorn")
+        assert answer() == f"gunicorn {process.pid}"
+        install(RGUNICORN)
+        process.send_signal(signal.SIGUSR2)
+        new = int(eventually(lambda: text_of(second), "the pid file of the new master"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert answer() == f"rgunicorn {new}"
+        eventually(lambda: text_of(pidfile) == f"{new}\n", "its pid in the place of gunicorn's")
+        end(new)
+    finally:
+        kill_all(process)
