@@ -23,7 +23,7 @@ pub const VARIABLES: [&str; 5] = [
 ];
 
 /// The first descriptor that systemd passes.
-pub const FIRST_PASSED: RawFd = 3;
+const FIRST_PASSED: RawFd = 3;
 
 /// Who opened the sockets that this process listens on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,8 +56,13 @@ impl Inheritance {
         pid: u32,
     ) -> Result<Self, SupervisorError> {
         let predecessor = variable("GUNICORN_PID").map(predecessor).transpose()?;
-        if variable("LISTEN_PID").is_some_and(|named| named.trim().parse() == Ok(pid)) {
-            let count = passed(variable("LISTEN_FDS").unwrap_or_default())?;
+        let count = match variable("LISTEN_PID") {
+            Some(named) if named.trim().parse() == Ok(pid) => {
+                passed(variable("LISTEN_FDS").unwrap_or_default())?
+            }
+            _ => 0,
+        };
+        if count > 0 {
             return Ok(Self {
                 giver: Giver::ServiceManager,
                 descriptors: (FIRST_PASSED..).take(count.into()).collect(),
@@ -167,6 +172,8 @@ mod tests {
         assert_eq!(read(&given), Ok((Giver::ServiceManager, vec![3, 4], None)));
         let of_another = [("LISTEN_PID", "8"), ("LISTEN_FDS", "2")];
         assert_eq!(read(&of_another), Ok((Giver::Nobody, vec![], None)));
+        let none = [("LISTEN_PID", "7"), ("LISTEN_FDS", "0")];
+        assert_eq!(read(&none), Ok((Giver::Nobody, vec![], None)));
     }
 
     #[test]

@@ -29,7 +29,6 @@ mod error;
 
 pub use error::SupervisorError;
 pub use event::WorkerNumber;
-pub use handoff::FIRST_PASSED;
 pub use handoff::Giver;
 pub use handoff::Inheritance;
 pub use handoff::VARIABLES;
