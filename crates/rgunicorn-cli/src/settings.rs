@@ -201,8 +201,8 @@ mod shape {
     pub(super) type OptionalText = Option<String>;
     pub(super) type Pairs = Vec<(String, String)>;
     pub(super) type Permissions = u64;
-    /// In bytes.
-    pub(super) type Size = u64;
+    /// As it was written: `value::size` knows the bytes.
+    pub(super) type Size = String;
     pub(super) type Switch = bool;
     pub(super) type Text = String;
     pub(super) type Words = Vec<String>;

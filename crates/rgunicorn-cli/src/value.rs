@@ -21,7 +21,7 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Pairs => Value::from(pairs(text)?),
         Kind::Mode => Value::from(mode(text)),
         Kind::Permissions => Value::from(permissions(text)?),
-        Kind::Size => Value::from(size(text)?),
+        Kind::Size => Value::from(size(text).map(|_| text.trim().to_owned())?),
         Kind::Object => return None,
         Kind::Account
         | Kind::Anything
@@ -124,8 +124,8 @@ fn permissions(text: &str) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
-/// Bytes, from a number of MiB or of what the letter behind it says.
-fn size(text: &str) -> Option<u64> {
+/// Bytes, from what a [`Kind::Size`] holds: a number of MiB or of what the letter behind it says.
+pub(crate) fn size(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {

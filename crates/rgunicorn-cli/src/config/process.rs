@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::owner;
 use crate::owner::Groups;
 use crate::owner::Owner;
+use crate::value;
 
 /// How the master and the workers appear to the system.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ impl Checked<'_> {
             owner: self.owner()?,
             umask: Mode::from_bits_truncate(self.count("umask", settings.umask, 0..=0o777)?),
             name: self.process_name(),
-            max_rss: NonZeroU64::new(settings.max_rss),
+            max_rss: value::size(&settings.max_rss).and_then(NonZeroU64::new),
             reuse_port: settings.reuse_port,
         })
     }
