@@ -87,11 +87,30 @@ permit_unconventional_http_method = False
 permit_unconventional_http_version = False
 casefold_http_method = False
 
-# Logging
+# Logging (docs/LOGGING.md)
 accesslog = None
+disable_redirect_access_to_syslog = False
 access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+access_log_json = False
+access_log_exclude = ""
 errorlog = "-"
 loglevel = "info"
+capture_output = False
+
+# Each of these four takes both logs through Python's logging.
+logger_class = "gunicorn.glogging.Logger"
+logconfig = None
+logconfig_dict = None
+logconfig_json = None
+
+syslog_addr = "udp://localhost:514"
+syslog = False
+syslog_prefix = None
+syslog_facility = "user"
+statsd_host = None
+dogstatsd_tags = ""
+statsd_prefix = ""
+enable_backlog_metric = False
 enable_stdio_inheritance = False
 
 # Process naming

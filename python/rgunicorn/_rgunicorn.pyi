@@ -13,3 +13,12 @@ def main(argv: Sequence[str]) -> int:
 
 def log_trace(message: str) -> None:
     """Write a line to the error log, at its least level."""
+
+def log_line(level: int, message: str) -> None:
+    """Write a line to the error log, at a level of `logging`."""
+
+def count_line(method: str) -> None:
+    """Count a line of the log for statsd, by the name of the method that logged it."""
+
+def send_metric(name: str, value: str, kind: str) -> None:
+    """Send a number to statsd: its name, its value, and counter, gauge, histogram or timer."""

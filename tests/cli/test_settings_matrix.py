@@ -276,6 +276,66 @@ def logs_as_told(s):
     assert text_of(s.folder / "access.log") == "format /logged\n"
 
 
+def logs_json_but_for_health_checks(s):
+    for path in ("/healthz", "/logged"):
+        assert s.get(path).status == 200
+    text = eventually(lambda: text_of(s.folder / "access.log"), "the access line")
+    assert json.loads(text)["path"] == "/logged"
+
+
+def captures_output(s):
+    path = s.folder / "a.sock"
+    eventually(path.exists, "the socket")
+    log = s.folder / "error.log"
+    eventually(lambda: "Listening at" in text_of(log), "the server")
+    with Client(str(path)) as client:
+        client.get("/print")
+        assert client.read_response().status == 200
+    eventually(lambda: "printed by the application" in text_of(log), "what was printed")
+
+
+def logs_through_python(s):
+    s.log(r"^marked\|INFO\|Booting worker")
+
+
+def logs_by_a_class(s):
+    s.log(r"\[INFO\] tagged: Booting worker")
+
+
+def datagrams(s, name):
+    """What comes at a socket while requests are made."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(s.folder / name))
+        receiver.settimeout(0.1)
+        while True:
+            assert s.get("/error").status == 200
+            try:
+                yield from receiver.recv(1 << 16).decode().split("\n")
+            except TimeoutError:
+                pass  # The server has to notice first that somebody listens.
+
+
+def tells_syslog(s):
+    wanted = [r"<155>gunicorn\.site\.error: .*from the application", r"<158>gunicorn\.site\.access: .*GET /error"]
+    see_all(wanted, datagrams(s, "log"))
+
+
+def tells_syslog_only_of_errors(s):
+    messages = datagrams(s, "log")
+    assert all(".error: " in next(messages) for _ in range(5))
+
+
+def tells_statsd(s):
+    wanted = [r"site\.gunicorn\.requests:1\|c\|@1\.0\|#a:b", r"site\.gunicorn\.backlog:\d+\|h\|#a:b"]
+    see_all(wanted, datagrams(s, "statsd"))
+
+
+def see_all(patterns, messages):
+    while patterns:
+        message = next(messages)
+        patterns = [pattern for pattern in patterns if not re.match(pattern, message)]
+
+
 def logs_errors_to_a_file(s):
     log = eventually(lambda: re.search("Listening at: .*", text_of(s.folder / "error.log")), "the log")
     assert log and s.stop().stderr == ""
@@ -347,6 +407,42 @@ TOLERANT = {
 UNIX = {"bind": "unix:{folder}/a.sock"}
 INI = "[app:main]\npaste.app_factory = inspecting:make_by_paste\nsize = large\n"
 
+LOG_INI = """
+[loggers]
+keys=root, gunicorn
+[handlers]
+keys=all
+[formatters]
+keys=marked
+[logger_root]
+level=INFO
+handlers=all
+[logger_gunicorn]
+level=INFO
+handlers=all
+propagate=0
+qualname=gunicorn.error
+[handler_all]
+class=StreamHandler
+formatter=marked
+args=(sys.stderr,)
+[formatter_marked]
+format=marked|%(levelname)s|%(message)s
+"""
+LOG_JSON = '{"formatters": {"generic": {"format": "marked|%(levelname)s|%(message)s"}}}'
+SYSLOG = {
+    "syslog": True,
+    "syslog_addr": "unix://{folder}/log#dgram",
+    "syslog_prefix": "site",
+    "syslog_facility": "local3",
+}
+STATSD = {
+    "statsd_host": "unix://{folder}/statsd",
+    "statsd_prefix": "site",
+    "dogstatsd_tags": "a:b",
+    "enable_backlog_metric": True,
+}
+
 CASES = [
     Case("bind", UNIX, binds),
     Case("backlog", {"backlog": 2}, waits_for_two, also=UNIX),
@@ -388,6 +484,31 @@ CASES = [
         {"accesslog": "{folder}/access.log", "access_log_format": "format %(U)s", "loglevel": "debug"},
         logs_as_told,
     ),
+    Case(
+        "access log as JSON",
+        {"access_log_json": True, "access_log_exclude": "/healthz"},
+        logs_json_but_for_health_checks,
+        also={"accesslog": "{folder}/access.log"},
+    ),
+    Case(
+        "captured output",
+        {"capture_output": True},
+        captures_output,
+        app="logging_apps:wsgi",
+        also={"errorlog": "{folder}/error.log", "bind": "unix:{folder}/a.sock"},
+    ),
+    Case("logconfig", {"logconfig": "{folder}/log.ini"}, logs_through_python, files={"log.ini": LOG_INI}),
+    Case("logconfig_json", {"logconfig_json": "{folder}/log.json"}, logs_through_python, files={"log.json": LOG_JSON}),
+    Case("logger class", {"logger_class": "logging_apps.Tagged"}, logs_by_a_class),
+    Case("syslog", SYSLOG, tells_syslog, app="logging_apps:wsgi"),
+    Case(
+        "syslog for errors",
+        {"disable_redirect_access_to_syslog": True},
+        tells_syslog_only_of_errors,
+        app="logging_apps:wsgi",
+        also=SYSLOG,
+    ),
+    Case("statsd", STATSD, tells_statsd, app="logging_apps:wsgi"),
     Case("error log", {"errorlog": "{folder}/error.log"}, logs_errors_to_a_file),
     Case(
         "python path",
@@ -435,6 +556,7 @@ SEEN_ELSEWHERE = {
     "group": "supervisor/test_owner.py",
     "initgroups": "supervisor/test_owner.py",
     "max_rss": "supervisor/test_max_rss.py",
+    "logconfig_dict": "cli/test_logging_python.py",
     "sendfile": "wsgi/test_files.py",
     "user": "supervisor/test_owner.py",
     "worker_connections": "http/test_limits.py",

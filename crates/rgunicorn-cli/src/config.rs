@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use figment::Figment;
+use figment::value::Dict;
 use pyo3::prelude::*;
-use rgunicorn_core::access_log::AccessFormat;
 use rgunicorn_core::listen::Bind;
 use rgunicorn_core::parser::Limits;
 use rgunicorn_core::parser::Tolerance;
+use rgunicorn_core::proxy::Belief;
 use rgunicorn_core::proxy::ProxySettings;
 use rgunicorn_core::settings::Settings as HttpSettings;
 use rgunicorn_wsgi::settings::ForwarderHeaders;
@@ -32,7 +33,12 @@ use crate::settings::Settings;
 pub(crate) mod application;
 mod check;
 pub(crate) mod process;
+pub(crate) mod logging;
 mod proxy;
+mod python;
+
+pub(crate) use logging::LogLevel;
+use logging::Logging;
 
 use application::Source;
 use check::LONGEST;
@@ -66,9 +72,6 @@ pub(crate) struct Config {
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
     pub(crate) forwarder_headers: ForwarderHeaders,
-    /// Whether a WSGI application is told of the client that a proxy names. gunicorn never
-    /// does so, so it must have been asked for.
-    pub(crate) believes_clients: bool,
     pub(crate) root_path: String,
     pub(crate) preload_app: bool,
     /// The current directory, once [`Config::enter_directory`] was called.
@@ -78,13 +81,14 @@ pub(crate) struct Config {
     pub(crate) process: process::Process,
     /// Where the access log goes; `-` is standard output.
     pub(crate) access_log: Option<PathBuf>,
-    pub(crate) access_log_format: String,
     /// Where the error log goes; `-` is standard error.
     pub(crate) error_log: PathBuf,
     pub(crate) log_level: LogLevel,
+    pub(crate) logging: Logging,
     /// What the configuration file says that is no text.
-    #[expect(dead_code, reason = "for hooks and logger classes")]
     pub(crate) objects: Arc<Objects>,
+    /// Every value as it was given, for Python code to look at.
+    values: Dict,
     /// To be logged as soon as there is a log.
     pub(crate) warnings: Vec<String>,
     pub(crate) asked_for: AskedFor,
@@ -110,23 +114,6 @@ pub(crate) enum Lifespan {
     On,
     /// Do not run it.
     Off,
-}
-
-/// The least severity that is logged.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum LogLevel {
-    /// Everything, every ASGI message included.
-    Trace,
-    /// What helps to find a mistake.
-    Debug,
-    /// What an operator follows.
-    Info,
-    /// What an operator should look at.
-    Warning,
-    /// What failed.
-    Error,
-    /// What may take the server down.
-    Critical,
 }
 
 impl Config {
@@ -158,6 +145,27 @@ impl Config {
         let mut path = self.app.python_path.iter();
         path.try_for_each(|directory| import_from(py, directory))
     }
+
+    /// The configuration for an application of this kind.
+    pub(crate) fn serving(&self, interface: Interface) -> Self {
+        let mut config = self.clone();
+        config.interface = Some(interface);
+        if interface == Interface::Asgi {
+            config.http.proxy.client = Belief::Believed;
+        }
+        config
+    }
+
+    /// Where a WSGI application is mounted: as gunicorn, `$SCRIPT_NAME` says it where no setting does.
+    /// None for ASGI, which knows no `SCRIPT_NAME`.
+    pub(crate) fn mount_point(&self) -> Option<String> {
+        if self.interface == Some(Interface::Asgi) {
+            return None;
+        }
+        let from_environment = || env::var("SCRIPT_NAME").unwrap_or_default();
+        let configured = Some(self.root_path.clone()).filter(|root| !root.is_empty());
+        Some(configured.unwrap_or_else(from_environment))
+    }
 }
 
 fn import_from(py: Python<'_>, directory: &Path) -> PyResult<()> {
@@ -181,6 +189,7 @@ impl Checked<'_> {
         let (interface, threads) = self.worker()?;
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;
+        let logging = self.logging()?;
         let settings = &self.settings;
         let directory = self.directory(here)?;
         // Where the directory changes again later, these files must not.
@@ -211,7 +220,6 @@ impl Checked<'_> {
             max_requests_jitter: settings.max_requests_jitter,
             threads,
             sendfile: settings.sendfile,
-            believes_clients: settings.proxy_headers && self.was_given("proxy_headers"),
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
@@ -221,9 +229,10 @@ impl Checked<'_> {
             pidfile: named(&settings.pidfile),
             process: self.process()?,
             access_log: named(&settings.accesslog),
-            access_log_format: self.access_log_format()?,
             error_log: file(&settings.errorlog),
-            log_level: self.one_of("loglevel", &settings.loglevel, &LOG_LEVELS)?,
+            log_level: self.log_level()?,
+            logging,
+            values: self.figment.extract().unwrap_or_default(),
             asked_for: self.asked_for(),
             objects: Arc::new(self.objects),
             warnings: self.warnings,
@@ -282,12 +291,6 @@ impl Checked<'_> {
         Ok(addresses)
     }
 
-    fn access_log_format(&self) -> Result<String, Failure> {
-        let text = &self.settings.access_log_format;
-        let parsed = AccessFormat::parse(text).map(|_| text.clone());
-        parsed.map_err(|error| self.wrong("access_log_format", text, &error.to_string()))
-    }
-
     fn directory(&self, here: &Path) -> Result<PathBuf, Failure> {
         let Some(named) = &self.settings.chdir else {
             return Ok(here.to_owned());
@@ -324,14 +327,6 @@ const LIFESPANS: [(&str, Lifespan); 3] = [
     ("auto", Lifespan::Auto),
     ("on", Lifespan::On),
     ("off", Lifespan::Off),
-];
-const LOG_LEVELS: [(&str, LogLevel); 6] = [
-    ("trace", LogLevel::Trace),
-    ("debug", LogLevel::Debug),
-    ("info", LogLevel::Info),
-    ("warning", LogLevel::Warning),
-    ("error", LogLevel::Error),
-    ("critical", LogLevel::Critical),
 ];
 
 const LONGEST_REQUEST_LINE: usize = 8190;

@@ -54,6 +54,24 @@ mod _rgunicorn {
         crate::command::run(py, &argv)
     }
 
+    /// Writes a line to the error log, at a level of Python's `logging`.
+    #[pyfunction]
+    fn log_line(level: i32, message: &str) {
+        crate::logging::write_line(level, message);
+    }
+
+    /// Counts a line of the log for statsd, by the name of the method that logged it.
+    #[pyfunction]
+    fn count_line(method: &str) {
+        crate::logging::count_line(method);
+    }
+
+    /// Sends a number to statsd: its name, its value, and what kind of number it is.
+    #[pyfunction]
+    fn send_metric(name: String, value: String, kind: String) {
+        crate::logging::send_metric(name, value, kind);
+    }
+
     /// Writes a line to the error log, at its least level.
     #[pyfunction]
     fn log_trace(message: &str) {

@@ -1,118 +1,256 @@
-//! The error log: tracing events, printed in gunicorn's line format. And who opens the access log.
+//! Both logs of a process: the error log, which is where tracing events go, and the access log.
 //!
-//! One write(2) a line, no thread and no buffer, so that it can be used on both sides of a fork
-//! and processes that share a file do not mix their lines. An event with the field
-//! `critical = true` is printed as CRITICAL, which tracing has no level for.
+//! One write(2) a line, no thread and no buffer for the error log, so that it can be used on both
+//! sides of a fork and processes that share a file do not mix their lines. Syslog and statsd
+//! hear of it by the way. Where Python's logging is asked for, lines go there instead
+//! ([`python`]).
 
-use std::fmt;
-use std::fs::File;
-use std::fs::OpenOptions;
+mod access;
+mod event;
+mod exchange;
+mod line;
+mod output;
+mod python;
+mod statsd;
+mod syslog;
+
+use std::env;
 use std::io;
-use std::io::Write;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use jiff::Zoned;
-use rgunicorn_core::access_log::AccessFormat;
+use pyo3::prelude::*;
 use rgunicorn_core::access_log::AccessLog;
-use tracing::Event;
-use tracing::Level;
+use tokio::runtime::LocalRuntime;
 use tracing::Metadata;
-use tracing::Subscriber;
-use tracing::field::Field;
-use tracing::field::Visit;
-use tracing_subscriber::filter::dynamic_filter_fn;
-use tracing_subscriber::fmt::FmtContext;
-use tracing_subscriber::fmt::FormatEvent;
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::layer::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Config;
 use crate::config::LogLevel;
+use crate::config::logging::Way;
 use crate::failure::Failure;
-
-/// The field that turns an ERROR into a CRITICAL.
-const CRITICAL: &str = "critical";
-
-/// What `errorlog` and `accesslog` call the standard streams.
-const STANDARD: &str = "-";
+use event::Audience;
+use event::ErrorLog;
+use event::Interests;
+use event::Measures;
+use event::Metric;
+use event::Said;
+use output::Output;
+use statsd::Statsd;
+use syslog::Kind;
+use syslog::Syslog;
 
 static LOG: Mutex<Log> = Mutex::new(Log {
     level: LogLevel::Info,
-    file: None,
+    output: Output::STANDARD_ERROR,
+    way: Way::Direct,
+    diagnostics: None,
+    syslog: None,
+    statsd: None,
 });
 
 /// Where this process logs to. One for the process, because tracing's subscriber is.
+///
+/// Never held while Python runs or is waited for.
 struct Log {
     level: LogLevel,
-    /// Where the file is, and the file; none is standard error.
-    file: Option<(PathBuf, File)>,
+    output: Output,
+    way: Way,
+    /// What `RUST_LOG` asks for on top of `level`.
+    diagnostics: Option<Targets>,
+    syslog: Option<Syslog>,
+    statsd: Option<Statsd>,
 }
 
-/// Starts to log as `config` says, or changes to that.
-pub(crate) fn set_up(config: &Config) -> Result<(), Failure> {
-    let file = match config.error_log.as_path() {
-        path if path == Path::new(STANDARD) => None,
-        path => Some((
-            path.to_owned(),
-            open(path).map_err(cannot_open("errorlog", path))?,
-        )),
-    };
+/// Starts to log as `config` says, or changes to that. Changes nothing of ours if it fails; Python's
+/// logging may be half configured then, so go back to what was before by another call.
+pub(crate) fn set_up(py: Python<'_>, config: &Config) -> Result<(), Failure> {
+    let path = config.error_log.as_path();
+    let mut output = Output::open(path).map_err(cannot_open("errorlog", path))?;
+    let mut warnings = Vec::new();
+    let statsd = find_statsd(config, &mut warnings);
+    let diagnostics = diagnostics(&mut warnings);
+    let level = python::make(py, config)?;
+    if config.logging.captures_output {
+        flush_standard_streams(py);
+        output.capture()?;
+    }
+    let way = config.logging.way.clone();
+    // Python's logging has a handler of its own for syslog.
+    let syslog = config.logging.syslog.clone().filter(|_| way == Way::Direct);
     *log() = Log {
-        level: config.log_level,
-        file,
+        level,
+        output,
+        way,
+        diagnostics,
+        syslog: syslog.map(Syslog::new),
+        statsd,
     };
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(LineFormat)
-        .with_writer(|| Line)
-        .log_internal_errors(false);
-    let subscriber = tracing_subscriber::registry()
-        .with(lines.with_filter(dynamic_filter_fn(|event, _| is_wanted(event))));
-    // Set once; a change of configuration only changes `LOG`.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    // Set once; a change of configuration only changes `LOG`, and who hears what.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ErrorLog));
     tracing::callsite::rebuild_interest_cache();
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     Ok(())
 }
 
-/// Opens the error log's file anew, after it was moved away. Goes on with the old one if that fails.
-pub(crate) fn reopen() {
-    let mut log = log();
-    let Some((path, file)) = &mut log.file else {
-        return;
-    };
-    match open(path) {
-        Ok(new) => *file = new,
+/// A statsd that cannot be found is no reason not to serve.
+fn find_statsd(config: &Config, warnings: &mut Vec<String>) -> Option<Statsd> {
+    let settings = config.logging.statsd.clone()?;
+    match Statsd::new(settings) {
+        Ok(statsd) => Some(statsd),
         Err(error) => {
-            let failure = cannot_open("errorlog", path)(error);
-            drop(log);
-            tracing::error!("{failure}");
+            warnings.push(format!(
+                "statsd_host cannot be used, there are no metrics: {error}"
+            ));
+            None
         }
     }
 }
 
+/// Reads `RUST_LOG`, which adds to the log and takes nothing from it: it may be meant for another
+/// program.
+fn diagnostics(warnings: &mut Vec<String>) -> Option<Targets> {
+    let text = env::var("RUST_LOG").ok().filter(|text| !text.is_empty())?;
+    match text.parse() {
+        Ok(targets) => Some(targets),
+        Err(error) => {
+            warnings.push(format!("RUST_LOG = '{text}' has no effect: {error}"));
+            None
+        }
+    }
+}
+
+/// What Python holds back belongs before what comes next, and to where it was written.
+fn flush_standard_streams(py: Python<'_>) {
+    for stream in ["stdout", "stderr"] {
+        let flush = || py.import("sys")?.getattr(stream)?.call_method0("flush");
+        // A stream may be closed, or replaced by anything.
+        let _ = flush();
+    }
+}
+
+/// Opens log files anew, after they were moved away. Goes on with the old ones if that fails.
+pub(crate) fn reopen() {
+    python::reopen();
+    let mut log = log();
+    let Err(error) = log.output.reopen() else {
+        return;
+    };
+    let path = log.output.path().map(Path::to_owned).unwrap_or_default();
+    drop(log);
+    let failure = cannot_open("errorlog", &path)(error);
+    tracing::error!("{failure}");
+}
+
 /// Writes text of the application's to the error log, as it is.
 pub(crate) fn write_raw(text: &str) {
-    // Nobody is left to be told where the log cannot be written.
-    let _ = Line.write_all(text.as_bytes());
+    log().output.write(text.as_bytes());
+}
+
+/// Writes a line that Python code wants in the error log, at a level of Python's `logging`.
+pub(crate) fn write_line(level: i32, message: &str) {
+    write(python::of_python(level), message);
+}
+
+/// Counts a line that Python code logs, for statsd, by the method that it called.
+pub(crate) fn count_line(method: &str) {
+    if let Some(statsd) = &mut log().statsd {
+        statsd.count_line(method);
+    }
+}
+
+/// Sends a number of Python code's to statsd.
+pub(crate) fn send_metric(name: String, value: String, kind: String) {
+    if let Some(statsd) = &mut log().statsd {
+        statsd.send_metric(&Metric { name, value, kind });
+    }
 }
 
 /// Opens the access log, if there is to be one. Every worker has its own.
 pub(crate) fn open_access_log(config: &Config) -> Result<Option<AccessLog>, Failure> {
-    let Some(path) = &config.access_log else {
-        return Ok(None);
-    };
-    let format = AccessFormat::parse(&config.access_log_format)
-        .map_err(|error| Failure::Config(error.to_string()))?;
-    AccessLog::open(path, format)
-        .map(Some)
-        .map_err(cannot_open("accesslog", path))
+    let statsd = log().statsd.clone();
+    access::open(config, statsd)
+}
+
+/// A worker begins to serve on `runtime`: from now on no code of others runs where something is
+/// logged.
+pub(crate) fn tell_later(runtime: &LocalRuntime) {
+    if !is_direct() {
+        python::close_on_exec();
+        python::tell_later(runtime);
+    }
+}
+
+/// A worker does not serve any more: what waits is logged, and the rest as it comes.
+pub(crate) fn tell_at_once() {
+    if !is_direct() {
+        python::tell_at_once();
+    }
+}
+
+fn is_direct() -> bool {
+    log().way == Way::Direct
+}
+
+fn audience_of(event: &Metadata<'_>) -> Audience {
+    log().interests().audience_of(event)
+}
+
+/// Takes in one event.
+fn take(event: &Metadata<'_>, said: Said) {
+    let level = event::severity(event);
+    let mut log = log();
+    if let Some(statsd) = &mut log.statsd {
+        statsd.take(level, &said);
+    }
+    match log.interests().audience_of(event) {
+        Audience::Everybody if log.way == Way::Direct => log.write(level, &said.text),
+        Audience::Everybody => {
+            drop(log);
+            python::say(level, said.text);
+        }
+        Audience::Developers => log.write_diagnosis(level, event.target(), &said.text),
+        Audience::Statistics | Audience::Nobody => {}
+    }
+}
+
+/// Writes a line to the error log, whoever wants to read it.
+fn write(level: LogLevel, text: &str) {
+    log().write(level, text);
+}
+
+impl Log {
+    fn interests(&self) -> Interests<'_> {
+        Interests {
+            level: self.level,
+            diagnostics: self.diagnostics.as_ref(),
+            measures: if self.statsd.is_some() {
+                Measures::Yes
+            } else {
+                Measures::No
+            },
+        }
+    }
+
+    fn write(&mut self, level: LogLevel, text: &str) {
+        self.output
+            .write(line::line(level, text, self.output.ink).as_bytes());
+        if let Some(syslog) = &mut self.syslog {
+            syslog.send(Kind::Error, level, text);
+        }
+    }
+
+    /// Says where in our code it comes from; that is of use to nobody else.
+    fn write_diagnosis(&self, level: LogLevel, target: &str, text: &str) {
+        let text = format!("{target}: {text}");
+        self.output
+            .write(line::line(level, &text, self.output.ink).as_bytes());
+    }
 }
 
 fn cannot_open(setting: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
@@ -124,97 +262,6 @@ fn cannot_open(setting: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure 
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
-}
-
 fn log() -> MutexGuard<'static, Log> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether an event is logged. Libraries are heard from warnings on.
-fn is_wanted(event: &Metadata<'_>) -> bool {
-    let own = event.target().starts_with("rgunicorn") || event.target().starts_with("_rgunicorn");
-    let severity = severity(event);
-    severity as u8 >= log().level as u8 && (own || severity as u8 >= LogLevel::Warning as u8)
-}
-
-fn severity(event: &Metadata<'_>) -> LogLevel {
-    match *event.level() {
-        Level::ERROR if event.fields().field(CRITICAL).is_some() => LogLevel::Critical,
-        Level::ERROR => LogLevel::Error,
-        Level::WARN => LogLevel::Warning,
-        Level::INFO => LogLevel::Info,
-        Level::DEBUG => LogLevel::Debug,
-        Level::TRACE => LogLevel::Trace,
-    }
-}
-
-/// The writer of one whole line.
-struct Line;
-
-impl Write for Line {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match &log().file {
-            Some((_, file)) => (&mut &*file).write(line),
-            None => io::stderr().write(line),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// `[2026-11-22 23:08:11 +0000] [PID] [LEVEL] message`
-struct LineFormat;
-
-impl<S, N> FormatEvent<S, N> for LineFormat
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut line: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut text = Text::default();
-        event.record(&mut text);
-        let level = match severity(event.metadata()) {
-            LogLevel::Critical => "CRITICAL",
-            LogLevel::Error => "ERROR",
-            LogLevel::Warning => "WARNING",
-            LogLevel::Info => "INFO",
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Trace => "TRACE",
-        };
-        let now = Zoned::now();
-        let time = now.strftime("%Y-%m-%d %H:%M:%S %z");
-        writeln!(
-            line,
-            "[{time}] [{}] [{level}] {}{}",
-            process::id(),
-            text.message,
-            text.fields
-        )
-    }
-}
-
-/// An event's message, and its fields as ` name=value`.
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            CRITICAL => {}
-            name => self.fields.push_str(&format!(" {name}={value:?}")),
-        }
-    }
 }

@@ -6,6 +6,7 @@
 //! Read next: [`worker`](crate::worker), where every fork ends up.
 
 mod daemon;
+mod metrics;
 mod opening;
 mod origin;
 mod sockets;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use rgunicorn_supervisor::Fork;
@@ -42,6 +44,7 @@ use crate::load::Loaded;
 use crate::logging;
 use crate::worker;
 use crate::worker::Start;
+use metrics::Metrics;
 pub(crate) use origin::Origin;
 use sockets::Sockets;
 use title::Role;
@@ -58,7 +61,7 @@ pub(crate) fn serve(
     let predecessor = inheritance.predecessor();
     config.enter_directory(py)?;
     let environment = Environment::set(py, &config.app.environment)?;
-    logging::set_up(&config)?;
+    logging::set_up(py, &config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
     give_logs(&config);
@@ -92,6 +95,7 @@ pub(crate) fn serve(
         origin,
         config,
         sockets,
+        metrics: Metrics::default(),
         pidfile,
         environment,
         predecessor,
@@ -172,6 +176,7 @@ struct Master<'py> {
     origin: Origin,
     config: Config,
     sockets: Sockets,
+    metrics: Metrics,
     pidfile: Option<Pidfile>,
     environment: Environment,
     /// The master that this one is to replace, as long as it is there.
@@ -255,9 +260,9 @@ impl Master<'_> {
         config.enter_directory(self.py)?;
         self.environment = Environment::set(self.py, &config.app.environment)?;
         logging::open_access_log(&config)?;
-        logging::set_up(&config)?;
-        if let Err(failure) = self.sockets.rebind(self.py, &config) {
-            logging::set_up(&self.config)?;
+        let set_up = logging::set_up(self.py, &config);
+        if let Err(failure) = set_up.and_then(|()| self.sockets.rebind(self.py, &config)) {
+            logging::set_up(self.py, &self.config)?;
             return Err(failure);
         }
         give_logs(&config);
@@ -326,6 +331,17 @@ impl Host for Master<'_> {
             tracing::error!("{}", failure.in_full(self.py));
         }
         give_logs(&self.config);
+    }
+
+    fn resting(&mut self, workers: usize) -> Option<Duration> {
+        let Self {
+            py,
+            config,
+            sockets,
+            ..
+        } = self;
+        self.metrics.tell_workers(workers);
+        self.metrics.tell_backlog(*py, config, sockets)
     }
 
     fn stopping(&mut self, others: Others) {

@@ -32,7 +32,6 @@ impl Objects {
     }
 
     /// The value of a setting, if it was given as more than a text.
-    #[expect(dead_code, reason = "for hooks and logger classes")]
     pub(crate) fn get<'py>(&self, py: Python<'py>, setting: &str) -> Option<Bound<'py, PyAny>> {
         Some(self.0.get(setting)?.bind(py).clone())
     }

@@ -60,7 +60,7 @@ pub(crate) enum Kind {
     Anything,
     /// A user or a group: a name or a number, or nothing.
     Account,
-    /// A worker class: its short name, its dotted path, or in Python the class itself.
+    /// A class: its short name, its dotted path, or in Python the class itself.
     Class,
     /// A whole number of 0 or more.
     Count,
@@ -95,7 +95,7 @@ impl Kind {
         let allowed = match self {
             Self::Anything => "anything",
             Self::Account => "a name or a number",
-            Self::Class => "the name of a worker class",
+            Self::Class => "a class or the name of one",
             Self::Count => "a whole number of 0 or more",
             Self::Hook => "a function or the dotted path of one",
             Self::List => "a text or a list of texts",

@@ -14,6 +14,7 @@ use crate::interface::Interface;
 use crate::load::LoadError;
 use crate::load::Loaded;
 use crate::load::load_app;
+use crate::logging;
 
 mod asgi;
 mod course;
@@ -62,6 +63,7 @@ pub(crate) fn run(
     let code = match start.application(py, config) {
         Ok(loaded) => {
             let app = loaded.app.bind(py);
+            let config = &config.serving(loaded.interface);
             let served = match loaded.interface {
                 Interface::Asgi => asgi::serve(py, config, listeners, seat, app),
                 Interface::Wsgi => wsgi::serve(py, config, listeners, seat, app),
@@ -74,6 +76,7 @@ pub(crate) fn run(
         }
         Err(error) => fail(&error),
     };
+    logging::tell_at_once();
     tracing::info!("Worker exiting (pid: {})", std::process::id());
     code
 }

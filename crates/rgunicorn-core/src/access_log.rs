@@ -1,16 +1,23 @@
-//! One line for each exchange, in gunicorn's format, to a file or to standard output.
+//! One record for each exchange: as a line in gunicorn's format or in JSON, to a file, to standard
+//! output, or to whoever else wants to know.
 //!
 //! [`AccessFormat`] is the format, read once; [`AccessLog`] adds a destination and a buffer, so
-//! that a worker writes once a turn and not once a request. What clients and applications send is
-//! escaped: nobody can forge a line.
+//! that a worker writes once a turn and not once a request, and [`Observer`]s. What clients and
+//! applications send is escaped: nobody can forge a line.
+
+mod lines;
+
+mod format;
 
 mod atom;
+
+mod object;
 
 mod destination;
 
 mod escape;
 
-mod format;
+mod exclusions;
 
 use std::fmt;
 use std::io;
@@ -18,11 +25,16 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use crate::endpoint::Scheme;
+use crate::endpoint::ServerAddress;
 use crate::parser::Head;
+use crate::proxy::Forwarded;
 
 use destination::Destination;
-use destination::Outcome;
+use lines::Lines;
 
+pub use exclusions::Exclusions;
+pub use exclusions::PatternError;
 pub use format::AccessFormat;
 pub use format::AccessFormatError;
 pub use format::DEFAULT_FORMAT;
@@ -38,6 +50,14 @@ pub struct AccessRecord<'a> {
     pub request_line: &'a [u8],
     /// The client's address without port, as the application sees it; nothing for a unix socket.
     pub client: &'a str,
+    /// The client's port; 0 if it has none, or none that is known.
+    pub client_port: u16,
+    /// Where the client connected to.
+    pub server: &'a ServerAddress,
+    /// How the connection is secured.
+    pub scheme: Scheme,
+    /// What a trusted proxy said about the request.
+    pub forwarded: Option<&'a Forwarded>,
     /// The status of the response.
     pub status: u16,
     /// Bytes of the response after its head.
@@ -52,18 +72,31 @@ pub struct AccessRecord<'a> {
     pub pid: u32,
 }
 
-/// Buffered lines go out before they are more than this.
-const BUFFERED: usize = 64 << 10;
+/// Somebody who is told of exchanges. Called while connections are being served: it must neither
+/// wait nor run code of others.
+pub trait Observer {
+    /// An exchange is over.
+    fn observe(&mut self, record: &AccessRecord<'_>);
 
-/// Lines beyond this are dropped while a non-blocking destination takes none.
-const MOST_HELD: usize = 1 << 20;
+    /// A turn is over.
+    fn flush(&mut self) {}
+}
 
 /// The access log of one worker. Flushed when dropped.
+#[derive(Default)]
 pub struct AccessLog {
-    format: AccessFormat,
-    destination: Destination,
-    buffer: Vec<u8>,
-    dropped: u64,
+    lines: Option<Lines>,
+    /// Apart, so that a log without them asks for them once.
+    extras: Option<Box<Extras>>,
+}
+
+#[derive(Default)]
+struct Extras {
+    exclusions: Exclusions,
+    /// Those who see every exchange.
+    meters: Vec<Box<dyn Observer>>,
+    /// Those who see what is not excluded.
+    readers: Vec<Box<dyn Observer>>,
 }
 
 impl AccessLog {
@@ -73,64 +106,106 @@ impl AccessLog {
     ///
     /// If the file cannot be opened.
     pub fn open(path: impl AsRef<Path>, format: AccessFormat) -> io::Result<Self> {
-        Ok(Self::new(Destination::open(path.as_ref())?, format))
+        let destination = Destination::open(path.as_ref())?;
+        Ok(Self {
+            lines: Some(Lines::new(destination, format)),
+            extras: None,
+        })
     }
 
-    fn new(destination: Destination, format: AccessFormat) -> Self {
-        Self {
-            format,
-            destination,
-            buffer: Vec::new(),
-            dropped: 0,
+    /// Leaves out what `exclusions` name, for lines and readers.
+    pub fn exclude(&mut self, exclusions: Exclusions) {
+        if !exclusions.is_empty() {
+            self.extras.get_or_insert_default().exclusions = exclusions;
         }
     }
 
-    /// Takes in one exchange. It is written at the latest by the next [`flush`](Self::flush).
+    /// Adds somebody who is told of every exchange.
+    pub fn add_meter(&mut self, meter: Box<dyn Observer>) {
+        self.extras.get_or_insert_default().meters.push(meter);
+    }
+
+    /// Adds somebody who is told of the exchanges that are not excluded.
+    pub fn add_reader(&mut self, reader: Box<dyn Observer>) {
+        self.extras.get_or_insert_default().readers.push(reader);
+    }
+
+    /// Whether anything becomes of what is recorded.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        let heard = |extras: &Extras| !extras.meters.is_empty() || !extras.readers.is_empty();
+        self.lines.is_some() || self.extras.as_deref().is_some_and(heard)
+    }
+
+    /// Takes in one exchange. Its line is written at the latest by the next [`flush`](Self::flush).
     pub fn record(&mut self, record: &AccessRecord<'_>) {
-        if self.buffer.len() >= BUFFERED {
-            self.flush();
-        }
-        if self.buffer.len() >= MOST_HELD {
-            self.dropped += 1;
+        if let Some(extras) = &mut self.extras
+            && extras.observe(record) == Verdict::Excluded
+        {
             return;
         }
-        self.format.write(&mut self.buffer, record);
+        if let Some(lines) = &mut self.lines {
+            lines.record(record);
+        }
     }
 
     /// Writes what is buffered. A log that cannot be written must not stop the server: lines that
     /// meet a full disk or a closed pipe are [`dropped`](Self::dropped), and those that meet
     /// a full non-blocking pipe wait for the next call.
     pub fn flush(&mut self) {
-        if self.buffer.is_empty() {
-            return;
+        if let Some(lines) = &mut self.lines {
+            lines.flush();
         }
-        let (written, outcome) = self.destination.write(&self.buffer);
-        let ends_line = written == 0 || self.buffer[written - 1] == b'\n';
-        self.buffer.drain(..written);
-        if outcome == Outcome::Failed {
-            self.dropped += memchr::memchr_iter(b'\n', &self.buffer).count() as u64;
-            self.buffer.clear();
-            if !ends_line {
-                // So that the next line does not continue the torn one.
-                self.buffer.push(b'\n');
-            }
+        if let Some(extras) = &mut self.extras {
+            extras.flush();
         }
     }
 
-    /// Opens the file anew, after somebody moved it away. Standard output stays what it is.
+    /// Opens the file anew, after somebody moved it away, or standard output, after somebody
+    /// put another file there.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened; the old one stays in use then.
     pub fn reopen(&mut self) -> io::Result<()> {
-        self.flush();
-        self.destination.reopen()
+        self.lines.as_mut().map_or(Ok(()), Lines::reopen)
     }
 
     /// How many lines could not be written.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped
+        self.lines.as_ref().map_or(0, Lines::dropped)
+    }
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    Excluded,
+    Logged,
+}
+
+impl Extras {
+    fn observe(&mut self, record: &AccessRecord<'_>) -> Verdict {
+        for meter in &mut self.meters {
+            meter.observe(record);
+        }
+        let excluded = record
+            .head
+            .is_some_and(|head| self.exclusions.name(head.path()));
+        if excluded {
+            return Verdict::Excluded;
+        }
+        for reader in &mut self.readers {
+            reader.observe(record);
+        }
+        Verdict::Logged
+    }
+
+    fn flush(&mut self) {
+        for observer in self.meters.iter_mut().chain(&mut self.readers) {
+            observer.flush();
+        }
     }
 }
 
@@ -143,32 +218,39 @@ impl Drop for AccessLog {
 impl fmt::Debug for AccessLog {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("AccessLog");
-        debug
-            .field("destination", &self.destination)
-            .field("dropped", &self.dropped);
+        if let Some(lines) = &self.lines {
+            debug.field("destination", &lines.destination);
+        }
+        debug.field("dropped", &self.dropped());
         debug.finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::io::Read;
-    use std::os::fd::OwnedFd;
-    use std::os::unix::net::UnixStream;
+    use std::cell::RefCell;
+    use std::path::PathBuf;
+    use std::rc::Rc;
+    use std::sync::LazyLock;
     use std::time::UNIX_EPOCH;
+
+    use crate::parser::Tolerance;
 
     use super::*;
 
-    fn format() -> AccessFormat {
-        AccessFormat::parse("%(r)s").unwrap()
-    }
+    static SERVER: LazyLock<ServerAddress> =
+        LazyLock::new(|| ServerAddress::Unix(PathBuf::from("/run/socket")));
 
-    fn record(line: &[u8]) -> AccessRecord<'_> {
+    /// An exchange that went wrong before there was a head.
+    pub(super) fn record(line: &[u8]) -> AccessRecord<'_> {
         AccessRecord {
             head: None,
             request_line: line,
             client: "",
+            client_port: 0,
+            server: &SERVER,
+            scheme: Scheme::Http,
+            forwarded: None,
             status: 400,
             body_bytes: 0,
             response_fields: b"",
@@ -178,82 +260,59 @@ mod tests {
         }
     }
 
+    /// Notes the statuses that it is told of, and the turns.
+    struct Notes(Rc<RefCell<Vec<String>>>);
+
+    impl Observer for Notes {
+        fn observe(&mut self, record: &AccessRecord<'_>) {
+            self.0.borrow_mut().push(record.status.to_string());
+        }
+
+        fn flush(&mut self) {
+            self.0.borrow_mut().push("flush".to_owned());
+        }
+    }
+
     #[test]
-    fn lines_go_to_the_file_when_flushed_and_when_dropped() {
+    fn what_is_excluded_is_measured_but_not_logged() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        fs::write(&path, "old\n").unwrap();
-        let mut log = AccessLog::open(&path, format()).unwrap();
-        log.record(&record(b"one"));
-        log.record(&record(b"two"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old\n");
-        log.flush();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old\none\ntwo\n");
-        log.record(&record(b"three"));
-        drop(log);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old\none\ntwo\nthree\n");
-    }
-
-    #[test]
-    fn a_log_that_was_moved_away_is_reopened() {
-        let directory = tempfile::tempdir().unwrap();
-        let (path, moved) = (directory.path().join("log"), directory.path().join("log.1"));
-        let mut log = AccessLog::open(&path, format()).unwrap();
-        log.record(&record(b"one"));
-        fs::rename(&path, &moved).unwrap();
-        log.reopen().unwrap();
-        log.record(&record(b"two"));
-        log.flush();
-        assert_eq!(fs::read_to_string(&moved).unwrap(), "one\n");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
-        fs::remove_dir_all(directory.path()).unwrap();
-        assert!(log.reopen().is_err());
-        log.record(&record(b"three"));
-        log.flush();
-        assert_eq!(log.dropped(), 0);
-    }
-
-    #[test]
-    fn a_full_disk_loses_lines_but_counts_them() {
-        let mut log = AccessLog::open("/dev/full", format()).unwrap();
-        log.record(&record(b"one"));
-        log.record(&record(b"two"));
-        log.flush();
-        log.flush();
-        assert_eq!(log.dropped(), 2);
-    }
-
-    #[test]
-    fn a_closed_pipe_loses_lines_but_counts_them() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        drop(theirs);
-        let mut log = AccessLog::new(Destination::from_fd(ours.into()).unwrap(), format());
-        log.record(&record(b"one"));
-        log.flush();
-        assert_eq!(log.dropped(), 1);
-    }
-
-    #[test]
-    fn a_slow_reader_gets_every_line_that_was_held_and_whole() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let mut log = AccessLog::new(Destination::from_fd(OwnedFd::from(ours)).unwrap(), format());
-        let line = [b'a'; 999];
-        let total = 3000;
-        for _ in 0..total {
-            log.record(&record(&line));
+        let (measured, read) = (Rc::default(), Rc::default());
+        let format = AccessFormat::parse("%(s)s").unwrap();
+        let mut log = AccessLog::open(&path, format).unwrap();
+        log.exclude(Exclusions::parse(["/healthz"]).unwrap());
+        log.add_meter(Box::new(Notes(Rc::clone(&measured))));
+        log.add_reader(Box::new(Notes(Rc::clone(&read))));
+        for (target, status) in [("/healthz?x=1", 503), ("/", 200)] {
+            let mut head = Head::new();
+            let request = format!("GET {target} HTTP/1.0\r\n\r\n");
+            head.parse(request.as_bytes(), Tolerance::default())
+                .unwrap();
+            log.record(&AccessRecord {
+                head: Some(&head),
+                status,
+                ..record(b"")
+            });
         }
-        let dropped = log.dropped();
-        assert!(dropped > 0 && log.buffer.len() < MOST_HELD + 1000);
-        theirs.set_nonblocking(true).unwrap();
-        let mut received = Vec::new();
-        while !log.buffer.is_empty() {
-            log.flush();
-            let _would_block = theirs.read_to_end(&mut received);
-        }
+        log.record(&record(b"junk"));
+        log.flush();
+        assert_eq!(*measured.borrow(), ["503", "200", "400", "flush"]);
+        assert_eq!(*read.borrow(), ["200", "400", "flush"]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "200\n400\n");
+    }
+
+    #[test]
+    fn a_log_may_have_observers_and_no_lines() {
+        let mut log = AccessLog::default();
+        assert!(!log.is_of_use());
+        log.exclude(Exclusions::parse(["/a"]).unwrap());
+        assert!(!log.is_of_use());
+        let notes = Rc::<RefCell<Vec<String>>>::default();
+        log.add_reader(Box::new(Notes(Rc::clone(&notes))));
+        assert!(log.is_of_use());
+        log.record(&record(b""));
+        assert!(log.reopen().is_ok());
         drop(log);
-        let _ended = theirs.read_to_end(&mut received);
-        assert_eq!(received.len() as u64, (total - dropped) * 1000);
-        assert!(received.chunks(1000).all(|chunk| chunk[999] == b'\n'));
+        assert_eq!(*notes.borrow(), ["400", "flush"]);
     }
 }

@@ -44,6 +44,8 @@ pub struct ProxySettings {
     pub family: Family,
     /// The fields that tell the scheme, in the family of `x-forwarded-for`.
     pub secure_schemes: SecureSchemes,
+    /// The client: whom the application and the access log take for it.
+    pub client: Belief,
     /// The host and port that the client asked for.
     pub host: Belief,
     /// `x-forwarded-prefix`.
@@ -125,6 +127,9 @@ impl ProxySettings {
             Family::XForwarded => self.read_x_forwarded(head, scheme)?,
             Family::Forwarded => self.read_forwarded(head, scheme)?,
         };
+        if self.client == Belief::Ignored {
+            forwarded.client = None;
+        }
         if self.prefix == Belief::Believed {
             forwarded.prefix = last(head, b"x-forwarded-prefix")
                 .map(mount::prefix)
@@ -218,6 +223,7 @@ impl Default for ProxySettings {
             trusted: Trusted::loopback(),
             family: Family::XForwarded,
             secure_schemes: SecureSchemes::default(),
+            client: Belief::Believed,
             host: Belief::Ignored,
             prefix: Belief::Ignored,
             script_name: Belief::Believed,

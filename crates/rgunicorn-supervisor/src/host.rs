@@ -5,6 +5,7 @@
 
 use std::io;
 use std::process;
+use std::time::Duration;
 
 use crate::event::WorkerNumber;
 use crate::settings::Settings;
@@ -29,6 +30,13 @@ pub trait Host {
 
     /// Opens log files anew; called for each USR1 before the workers get one.
     fn reopen_logs(&mut self) {}
+
+    /// The master is about to sleep, with so many processes of workers there. Returns after what time
+    /// this is to be called again, if nothing happens before.
+    fn resting(&mut self, workers: usize) -> Option<Duration> {
+        let _ = workers;
+        None
+    }
 
     /// Closes the listening sockets; called once, when a stop begins, before workers hear of it.
     /// Where another master serves them, their files must stay.

@@ -140,6 +140,11 @@ impl Children {
         child.map(|child| child.number)
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// The lines to wait on.
     pub(crate) fn lines(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.list

@@ -131,7 +131,7 @@ impl Master {
             if let ControlFlow::Break(end) = flow {
                 return Ok(end);
             }
-            self.wait()?;
+            self.wait(host.resting(self.children.count()))?;
             flow = self.turn(host);
         }
     }
@@ -149,13 +149,14 @@ impl Master {
         })
     }
 
-    /// Sleeps until something happens, or something is due.
-    fn wait(&mut self) -> Result<(), SupervisorError> {
+    /// Sleeps until something happens, or something is due, and no longer than `limit`.
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), SupervisorError> {
         let start = Instant::now();
         let limits = [
             self.pool.next_deadline(start),
             self.lineage.next_look(),
             self.notify.next_ping(start),
+            limit,
         ];
         let limit = limits.into_iter().flatten().min();
         // Rounded up: waking a moment too early would mean to spin until it is time.

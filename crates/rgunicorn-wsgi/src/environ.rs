@@ -38,7 +38,6 @@ pub(crate) struct Environs {
     script_name: String,
     header_map: HeaderMap,
     forwarders: ForwarderHeaders,
-    believes_clients: bool,
 }
 
 /// Why a request has no environ.
@@ -85,7 +84,6 @@ impl Environs {
             script_name: settings.script_name.clone(),
             header_map: settings.header_map,
             forwarders: settings.forwarder_headers.clone(),
-            believes_clients: settings.believes_clients,
         })
     }
 
@@ -180,7 +178,7 @@ impl Environs {
     /// What a trusted proxy said goes before what the connection says.
     fn set_forwarded(&self, environ: &Bound<'_, PyDict>, forwarded: &Forwarded) -> PyResult<()> {
         let py = environ.py();
-        if let Some(client) = forwarded.client.as_ref().filter(|_| self.believes_clients) {
+        if let Some(client) = &forwarded.client {
             environ.set_item(intern!(py, "REMOTE_ADDR"), &client.host)?;
             if client.port > 0 {
                 environ.set_item(intern!(py, "REMOTE_PORT"), client.port.to_string())?;

@@ -19,8 +19,6 @@ pub struct Settings {
     pub forwarder_headers: ForwarderHeaders,
     /// The peers that are such proxies (`forwarded_allow_ips`).
     pub trusted: Trusted,
-    /// Whether `REMOTE_ADDR` is the client that a trusted proxy names.
-    pub believes_clients: bool,
     /// Writes what the application prints to `wsgi.errors`.
     pub errors: fn(&str),
 }

@@ -25,6 +25,9 @@ impl Checked<'_> {
                 Family::None
             },
             secure_schemes: self.secure_schemes()?,
+            // gunicorn tells a WSGI application of no other client than the peer, so that must have
+            // been asked for. An ASGI application is told in any case.
+            client: self.was_given("proxy_headers").into(),
             host: settings.forwarded_host.into(),
             prefix: settings.forwarded_prefix.into(),
             script_name: named("SCRIPT_NAME").into(),

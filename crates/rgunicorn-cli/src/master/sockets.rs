@@ -119,6 +119,14 @@ impl Sockets {
         }
     }
 
+    /// The open sockets that this process listens on itself.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.places.iter().filter_map(|(_, place)| match place {
+            Place::Shared(listener) => Some(listener),
+            Place::Reserved(_) => None,
+        })
+    }
+
     /// The sockets of a worker. What only root can open must be opened now.
     pub(super) fn into_listeners(self, backlog: u32) -> Result<Vec<Listener>, ListenError> {
         let listener = |(_, place)| match place {

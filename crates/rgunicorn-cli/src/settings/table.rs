@@ -185,17 +185,50 @@ settings! {
     "Logging" {
         /// File to write the access log to; `-` is standard output. Without it there is none.
         accesslog: OptionalText { flags: &["--access-logfile"], meta: "FILE" }
+        /// Keep the access log out of syslog.
+        disable_redirect_access_to_syslog: Switch { flags: &["--disable-redirect-access-to-syslog"], default: Some("false") }
         /// Format of an access log line.
         access_log_format: Text {
             flags: &["--access-logformat"],
             meta: "STRING",
             default: Some(DEFAULT_FORMAT),
+            compared: Compared::Better("an unknown atom is refused at the start, and clients cannot forge lines"),
         }
+        /// Write the access log as one JSON object per line, in place of access_log_format.
+        access_log_json: Switch { flags: &["--access-log-json"], default: Some("false"), compared: Compared::Ours }
+        /// Paths, with commas between them, whose requests are not in the access log, such as /healthz. A * stands for any text.
+        access_log_exclude: Words { flags: &["--access-log-exclude"], meta: "PATHS", default: Some(""), compared: Compared::Ours }
         /// File to write the error log to; `-` is standard error.
         errorlog: Text { flags: &["--error-logfile", "--log-file"], meta: "FILE", default: Some("-") }
         /// Least severity that is logged: debug, info, warning, error or critical; trace adds every
         /// ASGI message.
         loglevel: Text { flags: &["--log-level"], meta: "LEVEL", default: Some("info") }
+        /// Send what the application writes to standard output and standard error to the errorlog file.
+        capture_output: Switch { flags: &["--capture-output"], default: Some("false") }
+        /// Class that logs, or its dotted path. Another than gunicorn's own takes both logs through Python's logging.
+        logger_class: Class { flags: &["--logger-class"], meta: "STRING", default: Some("gunicorn.glogging.Logger") }
+        /// File for logging.config.fileConfig. Both logs go through Python's logging, as gunicorn.error and gunicorn.access.
+        logconfig: OptionalText { flags: &["--log-config"], meta: "FILE" }
+        /// Dictionary for logging.config.dictConfig. Goes before logconfig_json and logconfig.
+        logconfig_dict: Object {}
+        /// JSON file for logging.config.dictConfig. Goes before logconfig.
+        logconfig_json: OptionalText { flags: &["--log-config-json"], meta: "FILE", compared: Compared::Better("a file that does not exist is mentioned") }
+        /// Where syslog is: udp://HOST:PORT, tcp://HOST:PORT, or unix://PATH, with #dgram or #stream behind it.
+        syslog_addr: Text { flags: &["--log-syslog-to"], meta: "SYSLOG_ADDR", default: Some("udp://localhost:514"), compared: Compared::Better("never waits for syslog while it serves") }
+        /// Send both logs to syslog too.
+        syslog: Switch { flags: &["--log-syslog"], default: Some("false") }
+        /// Name of the program in syslog's lines. [default: the name of the process]
+        syslog_prefix: OptionalText { flags: &["--log-syslog-prefix"], meta: "SYSLOG_PREFIX" }
+        /// Facility of syslog's lines.
+        syslog_facility: Text { flags: &["--log-syslog-facility"], meta: "SYSLOG_FACILITY", default: Some("user") }
+        /// Where statsd is: HOST:PORT, or unix://PATH.
+        statsd_host: OptionalText { flags: &["--statsd-host"], meta: "STATSD_ADDR" }
+        /// Tags for each metric, with commas between them.
+        dogstatsd_tags: Text { flags: &["--dogstatsd-tags"], meta: "DOGSTATSD_TAGS", default: Some("") }
+        /// Text before the name of each metric; a dot follows it.
+        statsd_prefix: Text { flags: &["--statsd-prefix"], meta: "STATSD_PREFIX", default: Some("") }
+        /// Tell statsd, once a second, how many clients wait to be accepted.
+        enable_backlog_metric: Switch { flags: &["--enable-backlog-metric"], default: Some("false") }
         /// In the background, keep standard output and error unless they are a terminal.
         enable_stdio_inheritance: Switch { flags: &["-R", "--enable-stdio-inheritance"], default: Some("false") }
     }
@@ -263,21 +296,13 @@ const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
 pub(crate) const NOT_YET: &[&str] = &[
-    "capture_output",
     "child_exit",
-    "disable_redirect_access_to_syslog",
-    "dogstatsd_tags",
-    "enable_backlog_metric",
     "http2_cleartext",
     "http2_initial_window_size",
     "http2_max_concurrent_streams",
     "http2_max_frame_size",
     "http2_max_header_list_size",
     "http_protocols",
-    "logconfig",
-    "logconfig_dict",
-    "logconfig_json",
-    "logger_class",
     "nworkers_changed",
     "on_exit",
     "on_reload",
@@ -288,12 +313,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "pre_exec",
     "pre_fork",
     "pre_request",
-    "statsd_host",
-    "statsd_prefix",
-    "syslog",
-    "syslog_addr",
-    "syslog_facility",
-    "syslog_prefix",
     "reload",
     "reload_engine",
     "reload_extra_files",

@@ -158,6 +158,7 @@ impl Course {
     ) -> PyResult<Rc<Server<A>>> {
         let access_log = logging::open_access_log(&self.config)
             .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
+        logging::tell_later(&self.runtime);
         let context = self.runtime.enter();
         let server = Server::new(app, listeners, self.config.http.clone(), access_log)?;
         drop(context);

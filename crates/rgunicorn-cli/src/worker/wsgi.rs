@@ -3,7 +3,6 @@
 //!
 //! No asyncio: an application that runs a loop of its own must find none.
 
-use std::env;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +86,7 @@ pub(super) fn serve_pooled(
     };
     let left = py.detach(|| threads.wait(patience.max(LAST_WORDS)));
     if left > 0 {
+        logging::tell_at_once();
         // They would wake up in an interpreter that is being taken apart.
         tracing::warn!("{left} thread(s) still call the application: leaving without them.");
         py.import("os")?
@@ -124,25 +124,14 @@ fn end_worker() {
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        script_name: script_name(config),
+        script_name: config.mount_point().unwrap_or_default(),
         multiprocess: config.workers > 1,
         multithread: config.threads > 1,
         sendfile: config.sendfile,
         header_map: config.header_map,
         forwarder_headers: config.forwarder_headers.clone(),
         trusted: config.http.proxy.trusted.clone(),
-        believes_clients: config.believes_clients,
         errors: logging::write_raw,
-    }
-}
-
-/// Where the application is mounted: as gunicorn, `$SCRIPT_NAME` says it where no setting does.
-fn script_name(config: &Config) -> String {
-    let from_environment = || env::var("SCRIPT_NAME").unwrap_or_default();
-    if config.root_path.is_empty() {
-        from_environment()
-    } else {
-        config.root_path.clone()
     }
 }
 

@@ -1,12 +1,18 @@
 //! The atoms of gunicorn's access log format: their names, and what each writes.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::endpoint::Scheme;
+use crate::endpoint::ServerAddress;
 use crate::parser::Head;
 use crate::parser::percent_decode;
+use crate::proxy::Forwarded;
+use crate::proxy::Mounted;
+use crate::proxy::mount;
 
 use super::AccessRecord;
 use super::escape::Escape;
@@ -54,6 +60,18 @@ pub(super) enum Atom {
     JoinedField(Box<str>),
     /// `{RAW_URI}e`: the target as received.
     Target,
+    /// `{REMOTE_PORT}e`.
+    ClientPort,
+    /// `{SERVER_NAME}e`.
+    ServerName,
+    /// `{SERVER_PORT}e`.
+    ServerPort,
+    /// `{wsgi.url_scheme}e`.
+    Scheme,
+    /// `{SCRIPT_NAME}e`: where the application is mounted.
+    ScriptName,
+    /// `{SERVER_SOFTWARE}e`.
+    Software,
     /// Any other `{name}e`: nothing is known of it here.
     Unknown,
 }
@@ -102,6 +120,12 @@ impl Atom {
             "query_string" => Self::Query,
             "server_protocol" => Self::Protocol,
             "remote_addr" => Self::Client,
+            "remote_port" => Self::ClientPort,
+            "server_name" => Self::ServerName,
+            "server_port" => Self::ServerPort,
+            "wsgi.url_scheme" => Self::Scheme,
+            "script_name" => Self::ScriptName,
+            "server_software" => Self::Software,
             "content_type" => Self::RequestField("content-type".into()),
             "content_length" => Self::RequestField("content-length".into()),
             _ => match key.strip_prefix("http_") {
@@ -141,16 +165,19 @@ impl Atom {
             Self::ResponseField(name) => {
                 line.optional(response_field(record.response_fields, name))
             }
-            Self::Identity | Self::Time | Self::Unknown => line.out.push(b'-'),
+            Self::ClientPort if record.client_port > 0 => line.number(record.client_port.into()),
+            Self::Scheme => line.text(scheme(record)),
+            Self::Software => line.text(SOFTWARE),
+            Self::Identity | Self::Time | Self::Unknown | Self::ClientPort => line.out.push(b'-'),
             _ => match record.head {
-                Some(head) => self.write_request(line, head),
+                Some(head) => self.write_request(line, record, head),
                 None if *self == Self::RequestLine => line.text(record.request_line),
                 None => line.out.push(b'-'),
             },
         }
     }
 
-    fn write_request(&self, line: &mut Line<'_>, head: &Head) {
+    fn write_request(&self, line: &mut Line<'_>, record: &AccessRecord<'_>, head: &Head) {
         match self {
             Self::RequestLine => {
                 line.text(head.method().as_bytes());
@@ -161,7 +188,17 @@ impl Atom {
             }
             Self::Method => line.text(head.method().as_bytes()),
             Self::Target => line.text(head.target().as_bytes()),
-            Self::Path => line.decoded(|scratch| percent_decode(head.path(), scratch)),
+            Self::Path => {
+                let (_, path) = line.mount.split(head.path(), record.forwarded);
+                line.path(&path);
+            }
+            Self::ScriptName if line.mount.0.is_none() => line.out.push(b'-'),
+            Self::ScriptName => {
+                let (root, _) = line.mount.split(head.path(), record.forwarded);
+                line.path(&root);
+            }
+            Self::ServerName => line.text(server(record, head).0.as_bytes()),
+            Self::ServerPort => line.number(server(record, head).1.into()),
             Self::Query => line.text(head.query().as_bytes()),
             Self::Protocol => line.text(head.version().as_str().as_bytes()),
             Self::RequestField(name) => line.optional(head.field(name.as_bytes())),
@@ -176,6 +213,7 @@ impl Atom {
 pub(super) struct Line<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) escape: Escape,
+    pub(super) mount: &'a MountPoint,
     /// Room for what has to be decoded before it is escaped.
     pub(super) scratch: &'a mut Vec<u8>,
 }
@@ -192,6 +230,13 @@ impl Line<'_> {
 
     fn optional(&mut self, text: Option<&[u8]>) {
         self.text(text.unwrap_or(b"-"));
+    }
+
+    /// Appends a path, or a part of one, without percent signs.
+    fn path(&mut self, path: &str) {
+        self.scratch.clear();
+        percent_decode(path, self.scratch);
+        self.escape.write(self.out, self.scratch);
     }
 
     /// Appends what `decode` makes, or `-` if that is nothing.
@@ -212,7 +257,7 @@ impl Line<'_> {
         for (_, value) in head.fields().filter(|(other, _)| *other == name) {
             self.out.extend_from_slice(separator);
             self.text(value);
-            separator = b",";
+            separator = if name == b"cookie" { b"; " } else { b"," };
         }
         if separator.is_empty() {
             self.out.push(b'-');
@@ -220,8 +265,67 @@ impl Line<'_> {
     }
 }
 
+/// Where applications are mounted, if they are told of it as `SCRIPT_NAME`.
+#[derive(Debug, Default)]
+pub(super) struct MountPoint(pub(super) Option<String>);
+
+impl MountPoint {
+    /// The path in two: what an application is told as `SCRIPT_NAME`, and the rest.
+    fn split<'a>(
+        &'a self,
+        path: &'a str,
+        forwarded: Option<&'a Forwarded>,
+    ) -> (Cow<'a, str>, Cow<'a, str>) {
+        let Some(root) = &self.0 else {
+            return (Cow::default(), Cow::Borrowed(path));
+        };
+        let Mounted { root, path } = mount(path, root, forwarded);
+        match path.strip_prefix(&*root) {
+            Some(rest) => {
+                let rest = rest.to_owned();
+                (root, Cow::Owned(rest))
+            }
+            None => (root, path),
+        }
+    }
+}
+
+/// Who was asked, with a name and a port: as a proxy says, or the server's end of the connection. A
+/// unix socket has no name: the client's word counts.
+fn server<'a>(record: &AccessRecord<'a>, head: &'a Head) -> (Cow<'a, str>, u16) {
+    if let Some(host) = record.forwarded.and_then(|said| said.host.as_ref()) {
+        return (Cow::Borrowed(&host.name), host.port);
+    }
+    match record.server {
+        ServerAddress::Tcp(address) => {
+            let name = address.ip().to_canonical().to_string();
+            (Cow::Owned(name), address.port())
+        }
+        ServerAddress::Unix(_) => {
+            let said = record.forwarded.and_then(|said| said.scheme);
+            let default = said.unwrap_or(record.scheme).default_port();
+            let host = String::from_utf8_lossy(head.field(b"host").unwrap_or(b"localhost"));
+            let parts = host.rsplit_once(':');
+            match parts.and_then(|(name, port)| Some((name.to_owned(), port.parse().ok()?))) {
+                Some((name, port)) => (Cow::Owned(name), port),
+                None => (host, default),
+            }
+        }
+    }
+}
+
+fn scheme(record: &AccessRecord<'_>) -> &'static [u8] {
+    let said = record.forwarded.and_then(|said| said.scheme);
+    match said.unwrap_or(record.scheme) {
+        Scheme::Http => b"http",
+        Scheme::Https => b"https",
+    }
+}
+
+const SOFTWARE: &[u8] = concat!("rgunicorn/", env!("CARGO_PKG_VERSION")).as_bytes();
+
 /// The user name in `Authorization: Basic` (RFC 7617 §2), if there is one.
-fn decode_user(head: &Head, out: &mut Vec<u8>) {
+pub(super) fn decode_user(head: &Head, out: &mut Vec<u8>) {
     let Some(value) = head.field(b"authorization") else {
         return;
     };

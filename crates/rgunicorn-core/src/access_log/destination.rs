@@ -49,7 +49,7 @@ impl Destination {
         Self::new(Some(path.into()), file)
     }
 
-    /// Writes to `fd`, which cannot be opened again.
+    /// Writes to `fd`, which is standard output.
     pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
         Self::new(None, fd.into())
     }
@@ -68,9 +68,8 @@ impl Destination {
     }
 
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Some(path) = &self.path {
-            *self = Self::open(path)?;
-        }
+        // Standard output too may be another file by now (`capture_output`).
+        *self = Self::open(self.path.as_deref().unwrap_or(Path::new("-")))?;
         Ok(())
     }
 

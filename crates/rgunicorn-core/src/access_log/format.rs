@@ -11,7 +11,9 @@ use jiff::tz::TimeZone;
 use super::AccessRecord;
 use super::atom::Atom;
 use super::atom::Line;
+use super::atom::MountPoint;
 use super::escape::Escape;
+use super::object::Object;
 
 /// gunicorn's default: the common log format, with referer and user agent.
 pub const DEFAULT_FORMAT: &str = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#;
@@ -21,8 +23,8 @@ pub const DEFAULT_FORMAT: &str = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s 
 /// A template that starts with `{` is taken for JSON, and what is put into it is escaped as JSON
 /// has it; in any other, as `\"` and `\xNN`.
 pub struct AccessFormat {
-    segments: Vec<Segment>,
-    escape: Escape,
+    shape: Shape,
+    mount: MountPoint,
     zone: TimeZone,
     cache: RefCell<Cache>,
 }
@@ -39,6 +41,14 @@ pub enum AccessFormatError {
     /// A percent sign that starts no atom.
     #[error("lone \"%\" in the access log format: a percent sign is written \"%%\"")]
     LonePercent,
+}
+
+/// What a line looks like.
+#[derive(Debug)]
+enum Shape {
+    Template(Vec<Segment>, Escape),
+    /// See [`object`](super::object).
+    Object,
 }
 
 #[derive(Debug)]
@@ -64,37 +74,72 @@ impl AccessFormat {
     /// The first thing in `format` that is neither.
     pub fn parse(format: &str) -> Result<Self, AccessFormatError> {
         let is_json = format.trim_start().starts_with('{');
-        Ok(Self {
-            segments: parse_segments(format)?,
-            escape: if is_json { Escape::Json } else { Escape::Text },
+        let escape = if is_json { Escape::Json } else { Escape::Text };
+        Ok(Self::of(Shape::Template(parse_segments(format)?, escape)))
+    }
+
+    /// A JSON object in each line, always with the same keys.
+    #[must_use]
+    pub fn json() -> Self {
+        Self::of(Shape::Object)
+    }
+
+    fn of(shape: Shape) -> Self {
+        Self {
+            shape,
+            mount: MountPoint::default(),
             zone: TimeZone::system(),
             cache: RefCell::default(),
-        })
+        }
+    }
+
+    /// Takes `root` off paths, and what proxies say of it, as WSGI does (`SCRIPT_NAME`).
+    #[must_use]
+    pub fn mounted_at(mut self, root: &str) -> Self {
+        self.mount = MountPoint(Some(root.to_owned()));
+        self
     }
 
     /// Appends the line about `record`, line end included.
     pub fn write(&self, out: &mut Vec<u8>, record: &AccessRecord<'_>) {
-        let mut cache = self.cache.borrow_mut();
-        for segment in &self.segments {
-            match segment {
-                Segment::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                Segment::Atom(Atom::Time) => {
-                    out.extend_from_slice(cache.time(record.now, &self.zone).as_bytes());
-                }
-                Segment::Atom(atom) => {
-                    let scratch = &mut cache.scratch;
-                    atom.write(
-                        &mut Line {
-                            out,
-                            escape: self.escape,
-                            scratch,
-                        },
-                        record,
-                    );
-                }
+        let cache = &mut *self.cache.borrow_mut();
+        match &self.shape {
+            Shape::Template(segments, escape) => {
+                self.write_segments(out, record, (segments, *escape), cache);
+            }
+            Shape::Object => {
+                let time = cache.time(record.now, &self.zone, "%Y-%m-%dT%H:%M:%S.000%:z");
+                Object { out, time }.write(record);
             }
         }
         out.push(b'\n');
+    }
+
+    fn write_segments(
+        &self,
+        out: &mut Vec<u8>,
+        record: &AccessRecord<'_>,
+        (segments, escape): (&[Segment], Escape),
+        cache: &mut Cache,
+    ) {
+        for segment in segments {
+            match segment {
+                Segment::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Segment::Atom(Atom::Time) => {
+                    let time = cache.time(record.now, &self.zone, "[%d/%b/%Y:%H:%M:%S %z]");
+                    out.extend_from_slice(time.as_bytes());
+                }
+                Segment::Atom(atom) => atom.write(
+                    &mut Line {
+                        out,
+                        escape,
+                        mount: &self.mount,
+                        scratch: &mut cache.scratch,
+                    },
+                    record,
+                ),
+            }
+        }
     }
 }
 
@@ -102,21 +147,21 @@ impl fmt::Debug for AccessFormat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("AccessFormat")
-            .field("segments", &self.segments)
+            .field("shape", &self.shape)
             .finish_non_exhaustive()
     }
 }
 
 impl Cache {
-    /// `now` as `[22/Nov/2026:23:28:50 +0000]`, made once a second.
-    fn time(&mut self, now: SystemTime, zone: &TimeZone) -> &str {
+    /// `now` in the one layout of this format, made once a second.
+    fn time(&mut self, now: SystemTime, zone: &TimeZone, layout: &str) -> &str {
         let second = now
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as i64);
         if self.second != Some(second) {
             let timestamp = Timestamp::from_second(second).unwrap_or_default();
             let zoned = timestamp.to_zoned(zone.clone());
-            self.time = zoned.strftime("[%d/%b/%Y:%H:%M:%S %z]").to_string();
+            self.time = zoned.strftime(layout).to_string();
             self.second = Some(second);
         }
         &self.time
@@ -167,9 +212,13 @@ mod tests {
 
     use jiff::tz::Offset;
 
+    use crate::endpoint::Scheme;
     use crate::parser::Head;
     use crate::parser::Tolerance;
+    use crate::proxy::Forwarded;
+    use crate::proxy::ForwardedHost;
 
+    use super::super::tests;
     use super::*;
 
     const REQUEST: &[u8] = b"GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\nReferer: http://r/\r\n\
@@ -178,24 +227,28 @@ mod tests {
     fn record(head: Option<&Head>) -> AccessRecord<'_> {
         AccessRecord {
             head,
-            request_line: b"\x16\x03 junk",
             client: "192.0.2.7",
+            client_port: 5000,
             status: 200,
             body_bytes: 12,
             response_fields: b"content-type: text/plain\r\nSet-Cookie: a\r\nset-cookie: b\r\n",
             elapsed: Duration::from_micros(3_004_567),
             now: UNIX_EPOCH + Duration::from_millis(1_795_390_130_900),
             pid: 42,
+            ..tests::record(b"\x16\x03 junk")
         }
     }
 
-    fn write(format: &str, record: &AccessRecord<'_>) -> String {
-        let mut format = AccessFormat::parse(format).unwrap();
+    fn written(mut format: AccessFormat, record: &AccessRecord<'_>) -> String {
         format.zone = TimeZone::fixed(Offset::constant(2));
         let mut out = Vec::new();
         format.write(&mut out, record);
         let line = String::from_utf8(out).unwrap();
         line.strip_suffix('\n').unwrap().to_owned()
+    }
+
+    fn write(format: &str, record: &AccessRecord<'_>) -> String {
+        written(AccessFormat::parse(format).unwrap(), record)
     }
 
     #[track_caller]
@@ -242,6 +295,76 @@ mod tests {
         for (format, expected) in table {
             check(format, expected);
         }
+    }
+
+    #[test]
+    fn the_environ_is_the_connections_unless_a_proxy_said_otherwise() {
+        let mut head = Head::new();
+        head.parse(REQUEST, Tolerance::default()).unwrap();
+        let format =
+            "%({REMOTE_PORT}e)s %({SERVER_NAME}e)s:%({SERVER_PORT}e)s %({wsgi.url_scheme}e)s";
+        assert_eq!(write(format, &record(Some(&head))), "5000 x:80 http");
+        let forwarded = Forwarded {
+            scheme: Some(Scheme::Https),
+            host: Some(ForwardedHost {
+                field: "site:8443".into(),
+                name: "site".into(),
+                port: 8443,
+            }),
+            ..Forwarded::default()
+        };
+        let proxied = AccessRecord {
+            client_port: 0,
+            forwarded: Some(&forwarded),
+            ..record(Some(&head))
+        };
+        assert_eq!(write(format, &proxied), "- site:8443 https");
+    }
+
+    #[test]
+    fn a_mount_point_is_taken_off_the_path() {
+        let mut head = Head::new();
+        head.parse(REQUEST, Tolerance::default()).unwrap();
+        let format = AccessFormat::parse("%({SCRIPT_NAME}e)s|%(U)s|%({PATH_INFO}e)s").unwrap();
+        for (root, expected) in [
+            ("/a%20b", "/a b||"),
+            ("", "|/a b|/a b"),
+            ("/x", "/x|/a b|/a b"),
+        ] {
+            let format = AccessFormat::parse("%({SCRIPT_NAME}e)s|%(U)s|%({PATH_INFO}e)s").unwrap();
+            let line = written(format.mounted_at(root), &record(Some(&head)));
+            assert_eq!(line, expected);
+        }
+        assert_eq!(written(format, &record(Some(&head))), "-|/a b|/a b");
+    }
+
+    #[test]
+    fn a_json_line_has_every_key_and_stays_json() {
+        let mut head = Head::new();
+        head.parse(REQUEST, Tolerance::default()).unwrap();
+        let line = written(AccessFormat::json(), &record(Some(&head)));
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"time":"2026-11-23T01:28:50.900+02:00","client":"192.0.2.7","user":"alice","#,
+                r#""method":"GET","path":"/a b","query":"c=d","protocol":"HTTP/1.1","#,
+                r#""status":200,"bytes":12,"duration":3.004567,"referer":"http://r/","#,
+                r#""user_agent":"\"me\"\\","host":"x","pid":42}"#
+            )
+        );
+        let line = written(
+            AccessFormat::json(),
+            &tests::record(b"\x16\x03 \xc3\xa4\xff"),
+        );
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"time":"1970-01-01T02:00:00.000+02:00","client":null,"user":null,"#,
+                r#""request":"\u0016\u0003 ä\u00ff","#,
+                r#""status":400,"bytes":0,"duration":0.000000,"referer":null,"#,
+                r#""user_agent":null,"host":null,"pid":1}"#
+            )
+        );
     }
 
     #[test]

@@ -301,10 +301,15 @@ impl Connection {
         if let Some(log) = &mut *self.state.access_log.borrow_mut() {
             let forwarded = self.proxied.forwarded();
             let named = forwarded.as_ref().and_then(|said| said.client.as_ref());
+            let port = || self.peer.client().map_or(0, |address| address.port());
             log.record(&AccessRecord {
                 head,
                 request_line,
                 client: named.map_or_else(|| self.peer.client_text(), |client| &client.host),
+                client_port: named.map_or_else(port, |client| client.port),
+                server: self.peer.server(),
+                scheme: self.peer.scheme,
+                forwarded: forwarded.as_deref(),
                 status: response.status(),
                 body_bytes,
                 response_fields: response.fields(),
