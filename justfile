@@ -16,6 +16,10 @@ test *arguments:
 soak *arguments:
     scripts/soak {{arguments}}
 
+# workers that come and go under load: just churn --seconds 600
+churn *arguments:
+    scripts/churn {{arguments}}
+
 # fuzz one target or all: just fuzz head 600
 fuzz *arguments:
     scripts/fuzz {{arguments}}

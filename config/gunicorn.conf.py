@@ -14,6 +14,7 @@ interface = "auto"
 threads = 1
 max_requests = 0
 max_requests_jitter = 0
+max_rss = 0
 worker_connections = 1000
 limit_concurrency = 0
 timeout = 30
@@ -71,7 +72,15 @@ sendfile = True
 tmp_upload_dir = None
 preload_app = False
 chdir = None
+daemon = False
 pidfile = None
+reuse_port = False
+
+# Whom the workers belong to
+user = None
+group = None
+initgroups = False
+umask = 0
 root_path = ""
 worker_tmp_dir = None
 protocol = "http"
@@ -108,6 +117,11 @@ statsd_host = None
 dogstatsd_tags = ""
 statsd_prefix = ""
 enable_backlog_metric = False
+enable_stdio_inheritance = False
+
+# Process naming
+proc_name = None
+default_proc_name = "gunicorn"
 
 # No effect in this version, or an error (docs/SETTINGS.md says which)
 keyfile = None

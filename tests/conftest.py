@@ -83,7 +83,8 @@ class Server:
     host = "127.0.0.1"
 
     def __init__(self, app, flags, workers, env, cwd):
-        command = [RGUNICORN, "-b", f"{self.host}:0", "-w", str(workers), *map(str, flags), app]
+        count = ("-w", str(workers)) if workers else ()
+        command = [RGUNICORN, "-b", f"{self.host}:0", *count, *map(str, flags), app]
         self.process = subprocess.Popen(
             command,
             cwd=cwd,

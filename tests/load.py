@@ -95,10 +95,10 @@ class Load:
         wait_for_death(pid)
         self.kills.append(Kill(pid, before, time.monotonic()))
 
-    def stop_server(self, pid):
-        """SIGTERM; from now on refused connections and requests sent too late are no failures."""
+    def stop_server(self, pid, number=signal.SIGTERM):
+        """Sends the signal; from now on refused connections and requests sent too late are no failures."""
         self._stop_at = time.monotonic()
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, number)
 
     @property
     def unexcused(self):

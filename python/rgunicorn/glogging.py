@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rgunicorn._rgunicorn import count_line, send_metric
@@ -112,12 +112,31 @@ class Logger:
         self.setup(cfg)
 
     def setup(self, cfg: Any) -> None:
-        """Does as `cfg` says from now on."""
+        """Does as `cfg` says from now on. Raises `SetupError` and goes on as before where that cannot be."""
+        logs = (self.error_log, self.access_log)
+        before = [(log, log.level, log.handlers[:]) for log in logs]
+        former = (self.cfg, self.loglevel)
+        try:
+            self._set_up(cfg)
+        except SetupError:
+            self.cfg, self.loglevel = former
+            for log, level, handlers in before:
+                forget_handlers(log, but=handlers)
+                log.setLevel(level)
+                log.handlers[:] = handlers
+            raise
+        for log, _, handlers in before:
+            for handler in handlers:
+                if getattr(handler, _MARK, False) and handler not in log.handlers:
+                    handler.close()
+
+    def _set_up(self, cfg: Any) -> None:
         self.cfg = cfg
         self.loglevel = self.LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)
         self.error_log.setLevel(self.loglevel)
         self.access_log.setLevel(logging.INFO)
-        forget_handlers(self.error_log, self.access_log)
+        for log in (self.error_log, self.access_log):
+            log.handlers[:] = [handler for handler in log.handlers if not getattr(handler, _MARK, False)]
         self._set_handler(self.error_log, cfg.errorlog, logging.Formatter(self.error_fmt, self.datefmt))
         if cfg.accesslog:
             self._set_handler(self.access_log, cfg.accesslog, logging.Formatter(self.access_fmt), stream=sys.stdout)
@@ -278,10 +297,10 @@ def loggers() -> list[logging.Logger]:
     return [root, *(logging.getLogger(name) for name in list(root.manager.loggerDict))]
 
 
-def forget_handlers(*logs: logging.Logger) -> None:
-    """Takes away the handlers that are ours, and leaves those of others alone."""
+def forget_handlers(*logs: logging.Logger, but: Collection[logging.Handler] = ()) -> None:
+    """Takes away the handlers that are ours, and leaves those of others, and those of `but`, alone."""
     for log in logs:
-        for handler in [handler for handler in log.handlers if getattr(handler, _MARK, False)]:
+        for handler in [handler for handler in log.handlers if getattr(handler, _MARK, False) and handler not in but]:
             log.removeHandler(handler)
             handler.close()
 

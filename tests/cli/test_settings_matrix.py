@@ -101,6 +101,21 @@ def waits_for_two(s):
         worker.resume()
 
 
+def is_called_shop(s):
+    title = Path(f"/proc/{s.pid}/cmdline")
+    eventually(lambda: title.read_bytes().startswith(b"rgunicorn: master [shop]"), "the title of the master")
+
+
+def has_a_private_socket(s):
+    s.log("Listening at")
+    assert (s.folder / "a.sock").stat().st_mode & 0o777 == 0o700
+
+
+def lets_others_listen(s):
+    host, port = s.log(r"Listening at: http://([\d.]+):(\d+)").groups()
+    socket.create_server((host, int(port)), reuse_port=True).close()
+
+
 def has_two_workers(s):
     s.log("Booting worker", count=2)
     assert len(s.workers()) == 2
@@ -515,6 +530,10 @@ CASES = [
         is_made_by_paste,
         files={"site.ini": INI},
     ),
+    Case("proc_name", {"proc_name": "shop"}, is_called_shop),
+    Case("default_proc_name", {"default_proc_name": "shop"}, is_called_shop),
+    Case("umask", {"umask": 0o077}, has_a_private_socket, also={"bind": "unix:{folder}/a.sock"}),
+    Case("reuse_port", {"reuse_port": True}, lets_others_listen),
     Case("no effect", NO_EFFECT, warns_of_each),
     Case("control socket", {"control_socket_disable": True}, has_no_control_socket),
 ]
@@ -532,6 +551,11 @@ SEEN_ELSEWHERE = {
     "asgi_disconnect_grace_period": "asgi/test_send.py",
     "body_min_rate": "http/test_deadlines.py",
     "config": "cli/test_config.py",
+    "daemon": "supervisor/test_daemon.py",
+    "enable_stdio_inheritance": "supervisor/test_daemon.py",
+    "group": "supervisor/test_owner.py",
+    "initgroups": "supervisor/test_owner.py",
+    "max_rss": "supervisor/test_max_rss.py",
     "logconfig_dict": "cli/test_logging_python.py",
     "reload": "cli/test_reload.py",
     "reload_dirs": "cli/test_reload.py",
@@ -540,6 +564,7 @@ SEEN_ELSEWHERE = {
     "reload_extra_files": "cli/test_reload.py",
     "reload_includes": "cli/test_reload.py",
     "sendfile": "wsgi/test_files.py",
+    "user": "supervisor/test_owner.py",
     "worker_connections": "http/test_limits.py",
     "write_timeout": "http/test_deadlines.py",
 }

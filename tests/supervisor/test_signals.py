@@ -142,3 +142,27 @@ def test_no_process_is_left_after_the_end(site):
         pids = [int(s.wait_for_line(BOOTING, count=number)[1]) for number in (1, 2, 3)]
         assert s.stop() == 0
         assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+# To a worker
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_signal_for_the_master_that_is_sent_to_a_worker_costs_that_worker(site, number):
+    with site() as s:
+        first = int(s.wait_for_line(BOOTING)[1])
+        wait_until_all_serve(s, [first])
+        os.kill(first, number)
+        s.wait_for_line(rf"Worker \(pid:{first}\) was sent {number.name}!")
+        second = int(s.wait_for_line(BOOTING, count=2)[1])
+        wait_until_all_serve(s, [second])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH])
+def test_other_signals_for_the_master_mean_nothing_to_a_worker(site, number):
+    with site() as s:
+        only = int(s.wait_for_line(BOOTING)[1])
+        wait_until_all_serve(s, [only])
+        os.kill(only, number)
+        assert s.get("/").body == str(only).encode()
+        assert live_workers(s) == [only]

@@ -211,9 +211,14 @@ fn argument(spec: &'static Spec) -> Arg {
             .default_missing_value("auto"),
         // Have no flags.
         Kind::Hook | Kind::Object | Kind::Pairs => arg,
-        Kind::Anything | Kind::Class | Kind::OptionalText | Kind::Text | Kind::Words => {
-            arg.value_name(spec.meta)
-        }
+        Kind::Account
+        | Kind::Anything
+        | Kind::Class
+        | Kind::OptionalText
+        | Kind::Permissions
+        | Kind::Size
+        | Kind::Text
+        | Kind::Words => arg.value_name(spec.meta),
     }
 }
 

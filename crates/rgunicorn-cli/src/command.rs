@@ -13,28 +13,35 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::load;
 use crate::master;
+use crate::master::Origin;
 use crate::operator::Operator;
 
 /// Runs a command line, whose first item is the program's name, and returns the exit code.
 ///
 /// Returns in the master, when the server has stopped, and in every worker, when that has.
 pub(crate) fn run(py: Python<'_>, argv: &[OsString]) -> u8 {
-    serve(py, Operator::CommandLine(argv.to_vec()))
+    start(py, Operator::CommandLine(argv.to_vec()))
 }
 
 /// The same for any operator.
-pub(crate) fn serve(py: Python<'_>, operator: Operator) -> u8 {
-    let config = operator.read(py);
-    let served = config.and_then(|config| match &config.asked_for {
-        AskedFor::Service => master::serve(py, operator, config),
+pub(crate) fn start(py: Python<'_>, operator: Operator) -> u8 {
+    let served = serve(py, operator);
+    served.unwrap_or_else(|failure| failure.report(py))
+}
+
+fn serve(py: Python<'_>, operator: Operator) -> Result<u8, Failure> {
+    let origin = Origin::of_this_process()
+        .map_err(|error| Failure::Config(format!("no current directory: {error}")))?;
+    let config = operator.read(py)?;
+    match &config.asked_for {
+        AskedFor::Service => master::serve(py, operator, origin, config),
         AskedFor::Check => check(py, &config),
         AskedFor::Listing(listing) => {
             // Before the check, which may fail.
             io::stdout().write_all(listing.as_bytes())?;
             check(py, &config)
         }
-    });
-    served.unwrap_or_else(|failure| failure.report(py))
+    }
 }
 
 /// Says whether the configuration could be served, without serving it.

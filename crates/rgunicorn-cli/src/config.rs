@@ -31,6 +31,7 @@ use crate::settings::Settings;
 
 pub(crate) mod application;
 mod check;
+pub(crate) mod process;
 pub(crate) mod logging;
 mod proxy;
 mod python;
@@ -80,6 +81,8 @@ pub(crate) struct Config {
     /// The current directory, once [`Config::enter_directory`] was called.
     pub(crate) directory: PathBuf,
     pub(crate) pidfile: Option<PathBuf>,
+    /// What the system is to make of the processes.
+    pub(crate) process: process::Process,
     /// Where the access log goes; `-` is standard output.
     pub(crate) access_log: Option<PathBuf>,
     /// Where the error log goes; `-` is standard error.
@@ -229,6 +232,7 @@ impl Checked<'_> {
             reload,
             directory: directory.clone(),
             pidfile: named(&settings.pidfile),
+            process: self.process()?,
             access_log: named(&settings.accesslog),
             error_log: file(&settings.errorlog),
             log_level: self.log_level()?,

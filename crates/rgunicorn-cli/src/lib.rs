@@ -16,6 +16,7 @@ mod config;
 mod python_settings;
 mod interface;
 mod listing;
+mod owner;
 mod layers;
 mod paste_file;
 mod config_file;
@@ -70,7 +71,7 @@ mod _rgunicorn {
     /// function that loads the application or None. Returns as [`main`] does.
     #[pyfunction]
     fn serve_program(py: Python<'_>, program: Py<PyAny>) -> u8 {
-        crate::command::serve(py, Operator::Program(program))
+        crate::command::start(py, Operator::Program(program))
     }
 
     /// Writes a line to the error log, at a level of Python's `logging`.

@@ -5,11 +5,16 @@
 //!
 //! Read next: [`worker`](crate::worker), where every fork ends up.
 
+mod daemon;
 mod metrics;
+mod opening;
+mod origin;
 mod sockets;
+mod title;
 
 use std::env;
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
@@ -17,14 +22,20 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use rgunicorn_supervisor::Fork;
 use rgunicorn_supervisor::Host;
+use rgunicorn_supervisor::Inheritance;
+use rgunicorn_supervisor::Others;
 use rgunicorn_supervisor::Outcome;
 use rgunicorn_supervisor::Pidfile;
 use rgunicorn_supervisor::Seat;
 use rgunicorn_supervisor::Settings;
+use rgunicorn_supervisor::SupervisorError;
+use rgunicorn_supervisor::VARIABLES;
 use rgunicorn_supervisor::WorkerNumber;
 
 use crate::config::Config;
+use crate::config::process::Background;
 use crate::environment::Environment;
+use crate::exit;
 use crate::failure::Failure;
 use crate::interface::Interface;
 use crate::load;
@@ -34,17 +45,31 @@ use crate::operator::Operator;
 use crate::worker;
 use crate::worker::Start;
 use metrics::Metrics;
+pub(crate) use origin::Origin;
 use sockets::Sockets;
+use title::Role;
 
 /// Serves until the server stops. Returns the exit code of this process, master or worker.
-pub(crate) fn serve(py: Python<'_>, operator: Operator, config: Config) -> Result<u8, Failure> {
-    let started_in = env::current_dir()?;
+pub(crate) fn serve(
+    py: Python<'_>,
+    operator: Operator,
+    origin: Origin,
+    config: Config,
+) -> Result<u8, Failure> {
+    title::prepare(py);
+    let inheritance = inherit(py)?;
+    let predecessor = inheritance.predecessor();
     config.enter_directory(py)?;
     let environment = Environment::set(py, &config.app.environment)?;
     logging::set_up(py, &config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
+    give_logs(&config);
     warn(&config);
+    // The new master of an upgrade is in the background already.
+    if config.process.background != Background::No && predecessor.is_none() {
+        go_into_background(py, &config, &origin)?;
+    }
     let preloaded = match config
         .preload_app
         .then(|| load::load_app(py, &config))
@@ -57,33 +82,64 @@ pub(crate) fn serve(py: Python<'_>, operator: Operator, config: Config) -> Resul
         }
     };
     tracing::info!("Starting rgunicorn {}", env!("CARGO_PKG_VERSION"));
-    let pidfile = config.pidfile.as_ref().map(Pidfile::create).transpose()?;
-    let sockets = Sockets::bind(py, &config)?;
+    let pidfile = own_pidfile(&config, predecessor);
+    let pidfile = pidfile.map(Pidfile::create).transpose()?;
+    let sockets = Sockets::open(py, &config, inheritance)?;
     rgunicorn_supervisor::hold_signals()?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
-    let known = match (&preloaded, config.interface) {
+    let says_worker = !say_worker(&config, preloaded.as_ref());
+    let mut master = Master {
+        py,
+        pid: process::id(),
+        operator,
+        origin,
+        config,
+        sockets,
+        metrics: Metrics::default(),
+        pidfile,
+        environment,
+        predecessor,
+        preloaded,
+        says_worker,
+    };
+    title::set(py, Role::Master, &master.name());
+    match rgunicorn_supervisor::run(master.settings(), &mut master)? {
+        Outcome::Child(seat) => Ok(master.become_worker(seat)),
+        Outcome::Stopped(code) => Ok(code),
+    }
+}
+
+/// Says how workers call the application, if that is known before one has loaded it. Returns whether it is.
+fn say_worker(config: &Config, preloaded: Option<&Loaded>) -> bool {
+    let known = match (preloaded, config.interface) {
         (Some(loaded), _) => Some(loaded.worker.as_str()),
         (None, interface) => interface.map(Interface::name),
     };
     if let Some(worker) = known {
         tracing::info!("Using worker: {worker}");
     }
-    let says_worker = known.is_none();
-    let mut master = Master {
-        py,
-        operator,
-        started_in,
-        config,
-        sockets,
-        metrics: Metrics::default(),
-        pidfile,
-        environment,
-        preloaded,
-        says_worker,
-    };
-    match rgunicorn_supervisor::run(master.settings(), &mut master)? {
-        Outcome::Child(seat) => Ok(master.become_worker(seat)),
-        Outcome::Stopped(code) => Ok(code),
+    known.is_some()
+}
+
+/// Reads what another process left in the environment for this one, and for no other.
+fn inherit(py: Python<'_>) -> Result<Inheritance, Failure> {
+    let inheritance = Inheritance::read(|name| env::var(name).ok(), process::id())?;
+    let environ = py.import("os")?.getattr("environ")?;
+    for variable in VARIABLES {
+        environ.call_method1("pop", (variable, py.None()))?;
+    }
+    Ok(inheritance)
+}
+
+/// Leaves the log files to the user of the workers, who open them too.
+fn give_logs(config: &Config) {
+    let files = [Some(&config.error_log), config.access_log.as_ref()];
+    let is_file = |path: &&PathBuf| path.as_path() != Path::new("-");
+    for file in files.into_iter().flatten().filter(is_file) {
+        // As in gunicorn: a file that is a device, for instance, need not be anybody's.
+        if let Err(error) = config.process.owner.give(file) {
+            tracing::debug!("'{}' stays as it is: {error}", file.display());
+        }
     }
 }
 
@@ -94,17 +150,37 @@ fn warn(config: &Config) {
     }
 }
 
+fn go_into_background(py: Python<'_>, config: &Config, origin: &Origin) -> PyResult<()> {
+    if origin.has_variable("NOTIFY_SOCKET") {
+        tracing::warn!(
+            "you shouldn't specify `daemon = True` when launching by systemd with `Type = notify`"
+        );
+    }
+    daemon::detach(py, config.process.background)
+}
+
+/// Where this master's pid belongs: beside that of an older one, as long as that is there.
+fn own_pidfile(config: &Config, predecessor: Option<i32>) -> Option<PathBuf> {
+    let mut path = config.pidfile.clone()?.into_os_string();
+    if predecessor.is_some() {
+        path.push(".2");
+    }
+    Some(path.into())
+}
+
 /// What the master holds for its workers to be.
 struct Master<'py> {
     py: Python<'py>,
+    pid: u32,
     operator: Operator,
-    /// Relative paths on the command line mean this directory, also when it is read again.
-    started_in: PathBuf,
+    origin: Origin,
     config: Config,
     sockets: Sockets,
     metrics: Metrics,
     pidfile: Option<Pidfile>,
     environment: Environment,
+    /// The master that this one is to replace, as long as it is there.
+    predecessor: Option<i32>,
     preloaded: Option<Loaded>,
     /// Whether the next worker says how it calls the application.
     says_worker: bool,
@@ -118,17 +194,56 @@ impl Master<'_> {
             graceful_timeout: self.config.graceful_timeout,
             boot_timeout: self.config.boot_timeout,
             drain_delay: self.config.drain_delay,
+            daemon: self.config.process.background != Background::No,
         }
+    }
+
+    /// What process titles call the server.
+    fn name(&self) -> String {
+        let suffix = if self.predecessor.is_some() { ".2" } else { "" };
+        format!("{}{suffix}", self.config.process.name)
+    }
+
+    fn fork_process(&self) -> PyResult<Fork> {
+        let pid: i32 = self.py.import("os")?.call_method0("fork")?.extract()?;
+        Ok(if pid == 0 {
+            Fork::Child
+        } else {
+            Fork::Parent(pid)
+        })
+    }
+
+    /// Becomes the next master. Returns only if that fails.
+    fn start_successor(&self) -> PyResult<()> {
+        let mut variables = self.sockets.hand_over(self.py)?;
+        variables.push(("GUNICORN_PID", self.pid.to_string()));
+        if self.origin.has_variable("WATCHDOG_PID") {
+            variables.push(("WATCHDOG_PID", process::id().to_string()));
+        }
+        self.origin.start_again(self.py, &variables)
     }
 
     /// After the fork, in the child: gives up what is the master's and lives as a worker.
     fn become_worker(self, seat: Seat) -> u8 {
+        let name = self.name();
+        let failed = |what: &str, error: &dyn std::error::Error| {
+            tracing::error!("{what}: {error}");
+            exit::WORKER_BOOT
+        };
+        let listeners = match self.sockets.into_listeners(self.config.backlog) {
+            Ok(listeners) => listeners,
+            Err(error) => return failed("Cannot listen", &error),
+        };
+        // From here on the worker can do no more than its user.
+        if let Err(error) = self.config.process.owner.become_it() {
+            return failed("Cannot become the user and group of the workers", &error);
+        }
+        title::set(self.py, Role::Worker, &name);
         let start = match self.preloaded {
             Some(loaded) => Start::With(loaded),
             None if self.says_worker => Start::First,
             None => Start::Empty,
         };
-        let listeners = self.sockets.into_listeners();
         worker::run(self.py, &self.config, listeners, seat, start)
     }
 
@@ -150,20 +265,29 @@ impl Master<'_> {
             logging::set_up(self.py, &self.config)?;
             return Err(failure);
         }
+        give_logs(&config);
         if config.pidfile != self.config.pidfile {
-            let create = config.pidfile.as_ref().map(Pidfile::create);
-            match create.transpose() {
-                Ok(pidfile) => self.pidfile = pidfile,
-                Err(error) => tracing::error!("{}", Failure::from(error).in_full(self.py)),
-            }
+            let pidfile = own_pidfile(&config, self.predecessor);
+            self.replace_pidfile(pidfile.map(Pidfile::create).transpose());
         }
         if !config.preload_app {
             self.preloaded = None;
         }
         self.says_worker = self.preloaded.is_none() && config.interface.is_none();
+        if config.process.reuse_port != self.config.process.reuse_port {
+            tracing::warn!("A change of reuse_port takes effect at the next start.");
+        }
         warn(&config);
         self.config = config;
+        title::set(self.py, Role::Master, &self.name());
         Ok(())
+    }
+
+    fn replace_pidfile(&mut self, pidfile: Result<Option<Pidfile>, SupervisorError>) {
+        match pidfile {
+            Ok(pidfile) => self.pidfile = pidfile,
+            Err(error) => tracing::error!("{}", Failure::from(error).in_full(self.py)),
+        }
     }
 }
 
@@ -173,17 +297,14 @@ impl Host for Master<'_> {
             // What is loaded now is shared until written to; a collection in a worker would write.
             self.py.import("gc")?.call_method0("freeze")?;
         }
-        let pid: i32 = self.py.import("os")?.call_method0("fork")?.extract()?;
-        if pid == 0 {
-            return Ok(Fork::Child);
-        }
-        self.says_worker = false;
-        Ok(Fork::Parent(pid))
+        let side = self.fork_process()?;
+        self.says_worker &= side == Fork::Child;
+        Ok(side)
     }
 
     fn reload(&mut self) -> Option<Settings> {
         let mut read = || {
-            env::set_current_dir(&self.started_in)?;
+            self.origin.enter()?;
             self.environment.put_back(self.py)?;
             self.operator.read(self.py)
         };
@@ -205,6 +326,11 @@ impl Host for Master<'_> {
 
     fn reopen_logs(&mut self) {
         logging::reopen();
+        // A worker's user may not be allowed to create it.
+        if let Err(failure) = logging::open_access_log(&self.config) {
+            tracing::error!("{}", failure.in_full(self.py));
+        }
+        give_logs(&self.config);
     }
 
     fn resting(&mut self, workers: usize) -> Option<Duration> {
@@ -218,7 +344,33 @@ impl Host for Master<'_> {
         self.metrics.tell_backlog(*py, config, sockets)
     }
 
-    fn stopping(&mut self) {
-        self.sockets.close();
+    fn stopping(&mut self, others: Others) {
+        self.sockets.close(others);
+    }
+
+    fn predecessor(&self) -> Option<i32> {
+        self.predecessor
+    }
+
+    fn fork_master(&mut self) -> io::Result<Fork> {
+        Ok(self.fork_process()?)
+    }
+
+    fn become_master(&mut self) -> ! {
+        if let Err(error) = self.start_successor() {
+            tracing::error!("Cannot start a new master: {error}");
+        }
+        // Python's own exit would do what is registered for the end of the server.
+        let os = self.py.import("os");
+        let _ = os.and_then(|os| os.call_method1("_exit", (exit::CONFIG,)));
+        process::abort()
+    }
+
+    fn promoted(&mut self) {
+        if let (Some(path), Some(pid)) = (&self.config.pidfile, self.predecessor.take()) {
+            let pidfile = Pidfile::take_over(path, pid);
+            self.replace_pidfile(pidfile.map(Some));
+        }
+        title::set(self.py, Role::Master, &self.name());
     }
 }

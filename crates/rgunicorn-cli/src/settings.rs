@@ -58,6 +58,8 @@ pub(crate) enum Compared {
 pub(crate) enum Kind {
     /// Anything at all, because nobody looks at it.
     Anything,
+    /// A user or a group: a name or a number, or nothing.
+    Account,
     /// A class: its short name, its dotted path, or in Python the class itself.
     Class,
     /// A whole number of 0 or more.
@@ -75,6 +77,10 @@ pub(crate) enum Kind {
     Object,
     /// Names with a text for each.
     Pairs,
+    /// Permissions of a file: a number, octal with a leading zero.
+    Permissions,
+    /// An amount of memory: a number of MiB, or of what the letter behind it says.
+    Size,
     /// On or off.
     Switch,
     /// A text.
@@ -88,6 +94,7 @@ impl Kind {
     pub(crate) fn must_be(self) -> String {
         let allowed = match self {
             Self::Anything => "anything",
+            Self::Account => "a name or a number",
             Self::Class => "a class or the name of one",
             Self::Count => "a whole number of 0 or more",
             Self::Hook => "a function or the dotted path of one",
@@ -96,6 +103,8 @@ impl Kind {
             Self::Object => "a dict or None",
             Self::OptionalText => "a text or None",
             Self::Pairs => "a dict of texts",
+            Self::Permissions => "a number, such as 0o022",
+            Self::Size => "a number of MiB, or a number with K, M or G behind it",
             Self::Switch => "True or False",
             Self::Text => "a text",
             Self::Words => "a text with commas between the words, or a list of texts",
@@ -182,6 +191,7 @@ fn distance(left: &str, right: &str) -> usize {
 #[allow(dead_code, reason = "no setting is a hook or an object yet")]
 mod shape {
     pub(super) type Anything = Option<String>;
+    pub(super) type Account = Option<String>;
     pub(super) type Class = String;
     pub(super) type Count = u64;
     pub(super) type Hook = Option<String>;
@@ -190,6 +200,9 @@ mod shape {
     pub(super) type Object = Option<String>;
     pub(super) type OptionalText = Option<String>;
     pub(super) type Pairs = Vec<(String, String)>;
+    pub(super) type Permissions = u64;
+    /// As it was written: `value::size` knows the bytes.
+    pub(super) type Size = String;
     pub(super) type Switch = bool;
     pub(super) type Text = String;
     pub(super) type Words = Vec<String>;

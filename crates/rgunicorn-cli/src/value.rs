@@ -20,10 +20,15 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Words => Value::from(comma_separated(text)),
         Kind::Pairs => Value::from(pairs(text)?),
         Kind::Mode => Value::from(mode(text)),
+        Kind::Permissions => Value::from(permissions(text)?),
+        Kind::Size => Value::from(size(text).map(|_| text.trim().to_owned())?),
         Kind::Object => return None,
-        Kind::Anything | Kind::Class | Kind::Hook | Kind::OptionalText | Kind::Text => {
-            Value::from(text.trim().to_owned())
-        }
+        Kind::Account
+        | Kind::Anything
+        | Kind::Class
+        | Kind::Hook
+        | Kind::OptionalText
+        | Kind::Text => Value::from(text.trim().to_owned()),
     })
 }
 
@@ -41,8 +46,15 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
         return from_text(spec.kind, &text.extract::<String>().ok()?);
     }
     match spec.kind {
+        Kind::Account if value.is_instance_of::<PyInt>() => {
+            let number = value.extract::<u64>().ok()?;
+            Some(Value::from(number.to_string()))
+        }
+        Kind::Size if value.is_instance_of::<PyInt>() => {
+            from_text(spec.kind, &value.extract::<u64>().ok()?.to_string())
+        }
         // As in gunicorn True is 1 here, and 1 is not True there.
-        Kind::Count if value.is_instance_of::<PyInt>() => {
+        Kind::Count | Kind::Permissions if value.is_instance_of::<PyInt>() => {
             value.extract::<u64>().ok().map(Value::from)
         }
         Kind::Switch => value.extract::<bool>().ok().map(Value::from),
@@ -53,7 +65,9 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
             .extract::<bool>()
             .ok()
             .map(|on| Value::from(mode(&on.to_string()))),
-        Kind::Anything | Kind::Hook | Kind::Object | Kind::OptionalText if value.is_none() => {
+        Kind::Account | Kind::Anything | Kind::Hook | Kind::Object | Kind::OptionalText
+            if value.is_none() =>
+        {
             Some(Value::from(figment::value::Empty::None))
         }
         // A member of an enumeration is a number, and prints as one.
@@ -65,7 +79,12 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
         Kind::Hook if value.is_callable() => Some(name_of(value)),
         Kind::Hook => None,
         Kind::Object => value.repr().ok()?.extract::<String>().ok().map(Value::from),
-        Kind::Count | Kind::OptionalText | Kind::Text => None,
+        Kind::Account
+        | Kind::Count
+        | Kind::OptionalText
+        | Kind::Permissions
+        | Kind::Size
+        | Kind::Text => None,
     }
 }
 
@@ -91,6 +110,32 @@ pub(crate) fn whole_number(text: &str) -> Option<i64> {
         return None;
     }
     Some(sign * i64::from_str_radix(&digits.replace('_', ""), radix).ok()?)
+}
+
+/// As gunicorn's `auto_int`: like Python's `int(text, 0)`, and a leading zero means octal as in C.
+fn permissions(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let number = match text.strip_prefix('0') {
+        Some(digits) if digits.starts_with(|first: char| first.is_ascii_digit()) => {
+            i64::from_str_radix(digits, 8).ok()?
+        }
+        _ => whole_number(text)?,
+    };
+    u64::try_from(number).ok()
+}
+
+/// Bytes, from what a [`Kind::Size`] holds: a number of MiB or of what the letter behind it says.
+pub(crate) fn size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "k" | "kb" | "kib" => 1 << 10,
+        "" | "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return None,
+    };
+    let number: u64 = digits.trim_end().replace('_', "").parse().ok()?;
+    number.checked_mul(unit)
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -205,6 +250,41 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(from_text(Kind::Switch, text), expected.map(Value::from));
+        }
+    }
+
+    #[test]
+    fn permissions_are_octal_with_a_leading_zero() {
+        for (text, number) in [
+            ("0", 0),
+            ("0022", 0o22),
+            ("022", 0o22),
+            ("0o77", 0o77),
+            ("18", 18),
+            ("0x12", 18),
+        ] {
+            assert_eq!(permissions(text), Some(number), "{text}");
+        }
+        for text in ["089", "-1", "rw"] {
+            assert_eq!(permissions(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_in_mib_unless_a_letter_says_otherwise() {
+        const MIB: u64 = 1 << 20;
+        for (text, bytes) in [
+            ("0", 0),
+            ("300", 300 * MIB),
+            ("512M", 512 * MIB),
+            ("512 MiB", 512 * MIB),
+            ("2g", 2048 * MIB),
+            ("1024K", MIB),
+        ] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "-1", "1T", "1.5G", "much", "99999999999999G"] {
+            assert_eq!(size(text), None, "{text}");
         }
     }
 

@@ -19,6 +19,7 @@ use crate::logging;
 mod asgi;
 mod course;
 mod life;
+mod memory;
 mod reloading;
 mod steering;
 mod wsgi;

@@ -43,7 +43,7 @@ enum Listening {
 impl Acceptor {
     /// Registers a listener with the current runtime.
     pub(crate) fn new(listener: Listener) -> io::Result<Self> {
-        let socket = match listener.into_socket() {
+        let socket = match listener.into_socket()? {
             Socket::Tcp(socket) => {
                 // Accepted sockets inherit it: no system call for each.
                 SockRef::from(&socket).set_tcp_nodelay(true)?;

@@ -5,6 +5,7 @@
 //! [`OwnedFd`].
 
 mod bind;
+mod reserved;
 
 use std::fs;
 use std::io;
@@ -22,10 +23,12 @@ use std::path::PathBuf;
 
 use socket2::Domain;
 use socket2::SockAddr;
+use socket2::SockRef;
 use socket2::Type;
 
 pub use bind::Bind;
 pub use bind::BindError;
+pub use reserved::Reserved;
 
 /// Why there is no listening socket. The texts are gunicorn's where it has one, since monitoring in
 /// the wild matches them; so they name the cause themselves and have no source.
@@ -86,6 +89,8 @@ impl ListenError {
 pub struct Listener {
     socket: Socket,
     file: Option<SocketFile>,
+    /// How many connections may wait, if it does not listen before it is given away.
+    backlog: Option<i32>,
 }
 
 /// The two kinds of listening sockets, ready for a runtime to adopt.
@@ -118,17 +123,7 @@ impl Listener {
     ///
     /// What the system says, what is in the way, or that a [`Bind::Fd`] has to be adopted instead.
     pub fn bind(bind: &Bind, backlog: u32) -> Result<Self, ListenError> {
-        open(bind, backlog, Sharing::Alone)
-    }
-
-    /// Like [`bind`](Self::bind), but several processes may listen at the same TCP address
-    /// (`SO_REUSEPORT`), and the system spreads connections over them: gunicorn's `reuse_port`.
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn bind_shared(bind: &Bind, backlog: u32) -> Result<Self, ListenError> {
-        open(bind, backlog, Sharing::ReusePort)
+        open(bind, backlog)
     }
 
     /// Takes over a listening socket that was passed by systemd, a previous master or `fd://`.
@@ -153,14 +148,20 @@ impl Listener {
             return Ok(Self {
                 socket: Socket::Unix(socket.into()),
                 file,
+                backlog: None,
             });
         }
         match address.as_socket() {
-            Some(_) => Ok(Self {
-                socket: Socket::Tcp(socket.into()),
-                file: None,
-            }),
+            Some(_) => Ok(Self::tcp(socket.into())),
             None => Err(not_listening("it is neither TCP nor unix".into())),
+        }
+    }
+
+    fn tcp(listener: TcpListener) -> Self {
+        Self {
+            socket: Socket::Tcp(listener),
+            file: None,
+            backlog: None,
         }
     }
 
@@ -194,10 +195,16 @@ impl Listener {
         &self.socket
     }
 
-    /// The socket, to give away. Its file, if any, stays.
-    #[must_use]
-    pub fn into_socket(self) -> Socket {
-        self.socket
+    /// The socket, to accept from; it listens now at the latest. Its file, if any, stays.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it listen.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        if let (Some(backlog), Socket::Tcp(socket)) = (self.backlog, &self.socket) {
+            SockRef::from(socket).listen(backlog)?;
+        }
+        Ok(self.socket)
     }
 
     /// Another handle of the same socket.
@@ -213,6 +220,7 @@ impl Listener {
         Ok(Self {
             socket,
             file: self.file.clone(),
+            backlog: self.backlog,
         })
     }
 
@@ -250,10 +258,10 @@ fn unix_name(address: &std::os::unix::net::SocketAddr) -> String {
     }
 }
 
-fn open(bind: &Bind, backlog: u32, sharing: Sharing) -> Result<Listener, ListenError> {
+fn open(bind: &Bind, backlog: u32) -> Result<Listener, ListenError> {
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     match bind {
-        Bind::Tcp { host, port } => open_tcp(host, *port, backlog, sharing),
+        Bind::Tcp { host, port } => open_tcp(host, *port, backlog),
         Bind::Unix(path) => open_unix(path, backlog),
         Bind::Fd(fd) => Err(ListenError::NotListening {
             reason: format!("{fd} was not passed on"),
@@ -263,24 +271,25 @@ fn open(bind: &Bind, backlog: u32, sharing: Sharing) -> Result<Listener, ListenE
 
 /// Listens at the first address of `host` that works. As in gunicorn a name means its IPv4
 /// addresses; those of IPv6 are tried only after them.
-fn open_tcp(
+fn open_tcp(host: &str, port: u16, backlog: i32) -> Result<Listener, ListenError> {
+    first_that_works(host, port, |address| {
+        listen_tcp(address, backlog, Sharing::Alone).map(Listener::tcp)
+    })
+}
+
+/// What `open` makes of the first address of `host` for which it works.
+fn first_that_works<T>(
     host: &str,
     port: u16,
-    backlog: i32,
-    sharing: Sharing,
-) -> Result<Listener, ListenError> {
+    open: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<T, ListenError> {
     let failed = |error| ListenError::new(format!("('{host}', {port})"), error);
     let mut addresses: Vec<_> = (host, port).to_socket_addrs().map_err(failed)?.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     let mut refusal = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for (position, address) in addresses.iter().enumerate() {
-        match listen_tcp(*address, backlog, sharing) {
-            Ok(listener) => {
-                return Ok(Listener {
-                    socket: Socket::Tcp(listener),
-                    file: None,
-                });
-            }
+        match open(*address) {
+            Ok(opened) => return Ok(opened),
             Err(error) if position == 0 => refusal = error,
             Err(_) => {}
         }
@@ -289,6 +298,13 @@ fn open_tcp(
 }
 
 fn listen_tcp(address: SocketAddr, backlog: i32, sharing: Sharing) -> io::Result<TcpListener> {
+    let socket = open_socket(address, sharing)?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// A socket that has its address, and does not listen yet.
+fn open_socket(address: SocketAddr, sharing: Sharing) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if sharing == Sharing::ReusePort {
@@ -302,8 +318,7 @@ fn listen_tcp(address: SocketAddr, backlog: i32, sharing: Sharing) -> io::Result
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(backlog)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn open_unix(path: &Path, backlog: i32) -> Result<Listener, ListenError> {
@@ -324,6 +339,7 @@ fn open_unix(path: &Path, backlog: i32) -> Result<Listener, ListenError> {
     Ok(Listener {
         socket: Socket::Unix(socket.into()),
         file,
+        backlog: None,
     })
 }
 
@@ -387,7 +403,7 @@ mod tests {
         let port = listener.port().unwrap();
         assert_eq!(listener.address(), format!("http://127.0.0.1:{port}"));
         let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let Socket::Tcp(socket) = listener.try_clone().unwrap().into_socket() else {
+        let Socket::Tcp(socket) = listener.try_clone().unwrap().into_socket().unwrap() else {
             panic!()
         };
         assert!(
@@ -421,12 +437,6 @@ mod tests {
             error.to_string(),
             format!("Connection in use: ('127.0.0.1', {port})")
         );
-    }
-
-    #[test]
-    fn a_shared_port_can_be_bound_again() {
-        let first = Listener::bind_shared(&local(), 16).unwrap();
-        assert!(Listener::bind_shared(&tcp("127.0.0.1", first.port().unwrap()), 16).is_ok());
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub enum SupervisorError {
         #[source]
         source: io::Error,
     },
+    /// The environment says that this process inherits sockets, and says it wrongly.
+    #[error("{variable} = '{value}' in the environment: {problem}")]
+    Inheritance {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        problem: &'static str,
+    },
     /// The system refused something a master cannot work without.
     #[error("cannot {attempt}")]
     System {

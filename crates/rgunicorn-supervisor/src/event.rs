@@ -31,6 +31,8 @@ impl fmt::Display for WorkerNumber {
 /// Something the pool must know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
+    /// No workers, please, until a reload (WINCH).
+    Dismiss,
     /// A worker's process ended.
     Ended(WorkerNumber, Ending),
     /// One worker fewer, please (TTOU).
@@ -97,6 +99,8 @@ pub(crate) enum Urgency {
 pub(crate) enum Action {
     /// A stop begins: stop listening.
     CloseSockets,
+    /// As many workers as there should be, this many, serve; said once after each change.
+    Complete(usize),
     /// All workers are gone: leave.
     Exit(Cause),
     /// A worker is gone: let go of its pipe and its heartbeat.

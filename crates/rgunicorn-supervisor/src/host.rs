@@ -4,6 +4,7 @@
 //! (Python must run its own hooks round a fork) and it reads settings anew. It never decides.
 
 use std::io;
+use std::process;
 use std::time::Duration;
 
 use crate::event::WorkerNumber;
@@ -38,7 +39,40 @@ pub trait Host {
     }
 
     /// Closes the listening sockets; called once, when a stop begins, before workers hear of it.
-    fn stopping(&mut self) {}
+    /// Where another master serves them, their files must stay.
+    fn stopping(&mut self, _others: Others) {}
+
+    /// The pid of the master that this one is to replace, if it is the new one of an upgrade.
+    fn predecessor(&self) -> Option<i32> {
+        None
+    }
+
+    /// Forks for an upgrade; called for USR2. Returns on both sides; in the child
+    /// [`become_master`](Self::become_master) follows.
+    ///
+    /// # Errors
+    /// When no process could be made. Only the parent may return an error.
+    fn fork_master(&mut self) -> io::Result<Fork> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// In the child of [`fork_master`](Self::fork_master): executes the program anew, and hands it the
+    /// listening sockets. Does not return; where that fails the process ends.
+    fn become_master(&mut self) -> ! {
+        process::exit(1)
+    }
+
+    /// The master that this one was to replace is gone: what was its own is this one's now.
+    fn promoted(&mut self) {}
+}
+
+/// Whether other masters serve on the same sockets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Others {
+    /// This is the only one.
+    None,
+    /// There is one, before or after this one.
+    Serve,
 }
 
 /// Which side of the fork this is.

@@ -10,14 +10,18 @@
 //! The modules follow in reading order; each imports only modules listed after it.
 
 mod run;
+mod report;
 mod process;
 mod seat;
 mod signals;
 mod heartbeat;
+mod notify;
+mod handoff;
 mod pidfile;
 mod pool;
 mod vacancy;
 mod worker;
+mod lineage;
 mod host;
 mod event;
 mod settings;
@@ -25,9 +29,13 @@ mod error;
 
 pub use error::SupervisorError;
 pub use event::WorkerNumber;
+pub use handoff::Giver;
+pub use handoff::Inheritance;
+pub use handoff::VARIABLES;
 pub use heartbeat::Beat;
 pub use host::Fork;
 pub use host::Host;
+pub use host::Others;
 pub use pidfile::Pidfile;
 pub use run::Outcome;
 pub use run::hold_signals;

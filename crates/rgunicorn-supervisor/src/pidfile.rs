@@ -6,10 +6,11 @@
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::fs::Permissions;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -47,6 +48,20 @@ impl Pidfile {
             Err(source) => Err(SupervisorError::Pidfile { path, source }),
         }
     }
+
+    /// Takes the file of a master that is known to have ended. It may be a zombie still, which nobody else
+    /// can tell from a living process.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn take_over(path: impl Into<PathBuf>, ended: i32) -> Result<Self, SupervisorError> {
+        let path = path.into();
+        if owner(&path) == Some(ended) {
+            // Whoever removed it first did what was wanted.
+            let _ = fs::remove_file(&path);
+        }
+        Self::create(path)
+    }
 }
 
 impl Drop for Pidfile {
@@ -61,11 +76,9 @@ impl Drop for Pidfile {
 /// Creates the file only if there is none, so that of two masters one wins.
 fn write_new(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file: File = options
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(path)?;
+    let mut file: File = options.write(true).create_new(true).open(path)?;
+    // Whoever manages the server may read it, whatever the umask is.
+    file.set_permissions(Permissions::from_mode(0o644))?;
     writeln!(file, "{}", std::process::id())
 }
 
@@ -116,6 +129,16 @@ mod tests {
             let expected = format!("Already running on PID 1 (or pid file '{shown}' is stale)");
             assert_eq!(error, expected);
             assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+        });
+    }
+
+    #[test]
+    fn the_file_of_a_master_that_is_known_to_have_ended_is_taken_over() {
+        in_a_folder(|path| {
+            fs::write(&path, "1\n").unwrap();
+            Pidfile::take_over(&path, 2).unwrap_err();
+            let _pidfile = Pidfile::take_over(&path, 1).unwrap();
+            assert_eq!(owner(&path), i32::try_from(std::process::id()).ok());
         });
     }
 

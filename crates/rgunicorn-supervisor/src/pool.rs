@@ -23,15 +23,16 @@ use crate::event::Event;
 use crate::event::Urgency;
 use crate::event::WorkerNumber;
 use crate::settings::CAPACITY;
-use crate::settings::MOST_WORKERS;
 use crate::settings::Settings;
 use crate::vacancy::Vacancy;
 use crate::worker::Logs;
 use crate::worker::Standing;
 use crate::worker::State;
 use crate::worker::Worker;
+use strength::Strength;
 
 mod ending;
+mod strength;
 
 /// A worker that served this long was healthy: its place has no history of failure any more.
 const STEADY: Duration = Duration::from_secs(5);
@@ -41,6 +42,7 @@ const STEADY: Duration = Duration::from_secs(5);
 pub(crate) struct Pool {
     settings: Settings,
     target: usize,
+    strength: Strength,
     phase: Phase,
     workers: Vec<Worker>,
     vacancies: Vec<Vacancy>,
@@ -71,6 +73,7 @@ impl Pool {
         Self {
             settings,
             target: settings.workers,
+            strength: Strength::Awaited,
             phase: Phase::Starting,
             workers: Vec::new(),
             vacancies: Vec::new(),
@@ -82,11 +85,12 @@ impl Pool {
     /// Decides what one event calls for. Pure: no clock, no syscall, no log.
     pub(crate) fn on(&mut self, event: Event, now: Instant) -> Vec<Action> {
         match event {
+            Event::Dismiss => self.dismiss(),
             Event::Ended(number, ending) => self.ended(number, ending, now),
-            Event::Fewer => self.target = (self.target - 1).max(1),
+            Event::Fewer => self.weaken(),
             Event::ForkFailed(number) => self.fork_failed(number, now),
             Event::Heard(number, beat) => self.heard(number, beat),
-            Event::More => self.target = (self.target + 1).min(MOST_WORKERS),
+            Event::More => self.strengthen(),
             Event::Overslept => self.forgive(now),
             Event::Ready(number) => self.ready(number, now),
             Event::Reload(settings) => self.reload(settings, now),
@@ -179,8 +183,11 @@ impl Pool {
         }
         if let Some(settings) = settings {
             self.settings = settings.bounded();
+        }
+        if settings.is_some() || self.target == 0 {
             self.target = self.settings.workers;
         }
+        self.strength = Strength::Awaited;
         // Whatever made the earlier ones fail may be mended: try at once.
         self.vacancies.clear();
         if self.phase == Phase::Starting && self.workers.iter().any(Worker::is_ready) {
@@ -245,6 +252,7 @@ impl Pool {
                 }
                 self.retire_surplus(now);
                 self.fill_vacancies(now);
+                self.announce();
             }
             Phase::Stopping { cause, .. } if self.workers.is_empty() => {
                 self.actions.push(Action::Exit(cause));
@@ -371,6 +379,7 @@ mod tests {
 
     use super::ending::MARGIN;
     use super::*;
+    use crate::settings::MOST_WORKERS;
 
     const GRACE: u64 = 30;
     const TIMEOUT: u64 = 10;
@@ -385,6 +394,8 @@ mod tests {
         serving: BTreeSet<u64>,
         /// Those that ever said so.
         ever: BTreeSet<u64>,
+        /// How many workers were said to be complete, each time.
+        complete: Vec<usize>,
         exit: Option<Cause>,
     }
 
@@ -395,6 +406,7 @@ mod tests {
             graceful_timeout: Duration::from_secs(GRACE),
             boot_timeout: Duration::ZERO,
             drain_delay: Duration::ZERO,
+            daemon: false,
         }
     }
 
@@ -407,6 +419,7 @@ mod tests {
                 alive: BTreeMap::new(),
                 serving: BTreeSet::new(),
                 ever: BTreeSet::new(),
+                complete: Vec::new(),
                 exit: None,
             };
             scene.on(Event::Tick);
@@ -423,9 +436,17 @@ mod tests {
             scene
         }
 
-        /// The one door to the pool: plays the event, and keeps the world in step.
+        /// The one door to the pool: plays the event, and keeps the world in step. Returns what the
+        /// world must do; what it is only told is kept.
         fn on(&mut self, event: Event) -> Vec<Action> {
-            let actions = self.pool.on(event, self.now);
+            let mut actions = self.pool.on(event, self.now);
+            actions.retain(|action| match *action {
+                Action::Complete(workers) => {
+                    self.complete.push(workers);
+                    false
+                }
+                _ => true,
+            });
             for action in &actions {
                 match *action {
                     Action::Spawn(number) => drop(self.alive.insert(number.0, Vec::new())),
@@ -809,6 +830,104 @@ mod tests {
         scene.on(Event::More);
         assert_eq!(scene.on(Event::Fewer), [signal(3, TERM)]);
         assert_eq!(scene.serving(), [1, 2]);
+    }
+
+    #[test]
+    fn a_server_is_complete_once_all_its_workers_serve_and_says_so_once() {
+        let mut scene = Scene::starting(settings(2));
+        scene.ready(1);
+        assert_eq!(scene.complete, []);
+        scene.ready(2);
+        scene.after(1);
+        assert_eq!(scene.complete, [2]);
+    }
+
+    #[test]
+    fn after_a_reload_it_is_complete_when_the_new_workers_serve() {
+        let mut scene = Scene::running(2);
+        scene.on(Event::Reload(Some(settings(3))));
+        scene.ready(3);
+        scene.ends(4, Ending::Code(3));
+        scene.ready(5);
+        assert_eq!(scene.complete, [2], "an old one fills the third place");
+        scene.after(1);
+        scene.ready(6);
+        assert_eq!(scene.complete, [2, 3]);
+    }
+
+    #[test]
+    fn a_change_of_their_number_makes_it_complete_anew_and_a_crash_does_not() {
+        let mut scene = Scene::running(1);
+        scene.on(Event::More);
+        scene.ready(2);
+        scene.on(Event::Fewer);
+        assert_eq!(scene.complete, [1, 2, 1]);
+        scene.ends(2, SEGV);
+        scene.ready(3);
+        assert_eq!(scene.complete, [1, 2, 1]);
+    }
+
+    #[test]
+    fn dismissed_workers_finish_and_nobody_takes_their_place() {
+        let mut scene = Scene::running(2);
+        scene.on(Event::More);
+        let told = [signal(3, TERM), signal(1, TERM), signal(2, TERM)];
+        assert_eq!(scene.on(Event::Dismiss), told);
+        for number in 1..=3 {
+            scene.ends(number, CLEAN);
+        }
+        assert_eq!((scene.alive(), scene.sleeps()), (vec![], None));
+        assert_eq!(scene.on(Event::Fewer), []);
+        assert_eq!(scene.exit, None, "the master stays");
+        assert_eq!(scene.complete, [2], "nobody is not a server");
+    }
+
+    #[test]
+    fn a_reload_brings_dismissed_workers_back() {
+        for (settings, back) in [(None, 2), (Some(settings(3)), 3)] {
+            let mut scene = Scene::running(2);
+            scene.on(Event::Dismiss);
+            scene.on(Event::Reload(settings));
+            for number in 3..3 + back {
+                scene.ready(number);
+            }
+            assert_eq!(scene.serving().len() as u64, back);
+        }
+    }
+
+    #[test]
+    fn after_a_dismissal_one_worker_more_is_one() {
+        let mut scene = Scene::running(2);
+        scene.on(Event::Dismiss);
+        assert_eq!(scene.on(Event::More), [spawn(3)]);
+    }
+
+    #[test]
+    fn a_stop_without_workers_waits_for_nothing() {
+        let mut scene = delaying(1);
+        scene.on(Event::Dismiss);
+        scene.ends(1, CLEAN);
+        let actions = scene.on(Event::Stop(Urgency::Graceful));
+        assert_eq!(actions, [Action::CloseSockets, Action::Exit(Cause::Asked)]);
+    }
+
+    #[test]
+    fn a_server_is_healthy_while_a_worker_serves_or_none_has_to() {
+        let mut scene = Scene::starting(settings(1));
+        assert!(
+            scene.pool.is_healthy(),
+            "its start has a time limit of its own"
+        );
+        scene.ready(1);
+        assert!(scene.pool.is_healthy());
+        scene.ends(1, SEGV);
+        assert!(!scene.pool.is_healthy(), "the next one does not serve yet");
+        scene.ready(2);
+        assert!(scene.pool.is_healthy());
+        scene.on(Event::Dismiss);
+        assert!(scene.pool.is_healthy());
+        scene.on(Event::Stop(Urgency::Graceful));
+        assert!(scene.pool.is_healthy());
     }
 
     #[test]

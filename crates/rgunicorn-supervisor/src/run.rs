@@ -5,7 +5,10 @@
 //! turn is not taken for one that never served, nor retired as such by a signal sent after its
 //! word. Decides nothing about workers; that is [`pool`](crate::pool).
 
+mod succession;
+
 use std::collections::VecDeque;
+use std::env;
 use std::ops::ControlFlow;
 use std::process;
 use std::time::Duration;
@@ -17,7 +20,6 @@ use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
 use crate::error::SupervisorError;
 use crate::event::Action;
@@ -27,10 +29,14 @@ use crate::event::Event;
 use crate::event::Urgency;
 use crate::event::WorkerNumber;
 use crate::host::Host;
+use crate::lineage::Lineage;
+use crate::notify::Notice;
+use crate::notify::Notify;
 use crate::pool::Pool;
 use crate::process::Children;
 use crate::process::Newborn;
 use crate::process::reap;
+use crate::report;
 use crate::seat::Seat;
 use crate::settings::Settings;
 use crate::signals;
@@ -70,7 +76,7 @@ pub fn hold_signals() -> Result<(), SupervisorError> {
 /// When the system refuses what no master can do without: pipes, memory, signal handlers. Workers
 /// that exist then are left to notice by themselves that their master is gone.
 pub fn run(settings: Settings, host: &mut dyn Host) -> Result<Outcome, SupervisorError> {
-    let mut master = Master::new(settings)?;
+    let mut master = Master::new(settings, Lineage::new(host.predecessor()))?;
     match master.supervise(host)? {
         End::Born(newborn) => master.leave(newborn).map(Outcome::Child),
         End::Stopped(cause) => Ok(Outcome::Stopped(cause.code())),
@@ -82,6 +88,9 @@ struct Master {
     pool: Pool,
     children: Children,
     signals: Signals,
+    /// Whether there is another master.
+    lineage: Lineage,
+    notify: Notify,
     pid: u32,
     /// When the process was found to have stood still.
     wake: Wake,
@@ -103,12 +112,14 @@ enum End {
 }
 
 impl Master {
-    fn new(settings: Settings) -> Result<Self, SupervisorError> {
+    fn new(settings: Settings, lineage: Lineage) -> Result<Self, SupervisorError> {
         let system = SupervisorError::system;
         Ok(Self {
             pool: Pool::new(settings),
             children: Children::new().map_err(system("map memory for heartbeats"))?,
             signals: Signals::install().map_err(system("install signal handlers"))?,
+            lineage,
+            notify: Notify::new(|name| env::var_os(name), process::id()),
             pid: process::id(),
             wake: Wake::InTime,
         })
@@ -141,7 +152,12 @@ impl Master {
     /// Sleeps until something happens, or something is due, and no longer than `limit`.
     fn wait(&mut self, limit: Option<Duration>) -> Result<(), SupervisorError> {
         let start = Instant::now();
-        let limits = [self.pool.next_deadline(start), limit];
+        let limits = [
+            self.pool.next_deadline(start),
+            self.lineage.next_look(),
+            self.notify.next_ping(start),
+            limit,
+        ];
         let limit = limits.into_iter().flatten().min();
         // Rounded up: waking a moment too early would mean to spin until it is time.
         let sleep = limit.map(|limit| limit.min(LONGEST_SLEEP) + Duration::from_millis(1));
@@ -164,6 +180,7 @@ impl Master {
 
     /// Everything that happened during one sleep, in an order that draws no wrong conclusions.
     fn turn(&mut self, host: &mut dyn Host) -> ControlFlow<End> {
+        self.look_for_predecessor(host);
         let signals = self.signals.take();
         self.listen(host)?;
         for signal in signals {
@@ -173,7 +190,7 @@ impl Master {
             self.listen(host)?;
             match self.children.number(pid) {
                 Some(number) => self.feed(Event::Ended(number, ending), host)?,
-                None => tracing::debug!("Reaped process {pid}, which is no worker."),
+                None => self.lose(pid, ending),
             }
         }
         for beat in self.children.heard() {
@@ -181,6 +198,9 @@ impl Master {
         }
         if self.wake == Wake::Overslept {
             self.feed(Event::Overslept, host)?;
+        }
+        if self.pool.is_healthy() && self.lineage.next_look().is_none() {
+            self.notify.ping(Instant::now());
         }
         self.feed(Event::Tick, host)
     }
@@ -200,10 +220,7 @@ impl Master {
             _ => tracing::info!("Handling signal: {name}"),
         }
         let event = match signal {
-            Signal::SIGHUP if !self.pool.is_leaving() => {
-                tracing::info!("Hang up: Master");
-                Event::Reload(host.reload())
-            }
+            Signal::SIGHUP if !self.pool.is_leaving() => self.reload(host),
             Signal::SIGINT | Signal::SIGQUIT => Event::Stop(Urgency::Fast),
             Signal::SIGTERM => Event::Stop(Urgency::Graceful),
             Signal::SIGTTIN => Event::More,
@@ -213,9 +230,10 @@ impl Master {
                 Event::ReopenLogs
             }
             Signal::SIGUSR2 => {
-                tracing::warn!("SIGUSR2 ignored: this version cannot upgrade a running server.");
+                self.upgrade(host);
                 Event::Tick
             }
+            Signal::SIGWINCH if !self.pool.is_leaving() => self.dismissal(),
             _ => Event::Tick,
         };
         self.feed(event, host)
@@ -235,19 +253,21 @@ impl Master {
     /// Does one thing. Returns what the pool must learn about it.
     fn perform(&mut self, action: Action, host: &mut dyn Host) -> ControlFlow<End, Option<Event>> {
         match action {
-            Action::CloseSockets => host.stopping(),
+            Action::CloseSockets => self.close(host),
+            Action::Complete(workers) => self.tell(Notice::Ready { workers }),
             Action::Exit(cause) => {
-                log_shutdown(cause);
+                self.hand_over();
+                report::shutdown(self.lineage.name(), cause);
                 return ControlFlow::Break(End::Stopped(cause));
             }
             Action::Forget(number) => self.children.forget(number),
-            Action::LogDelay(delay) => log_delay(delay),
-            Action::LogEnd(number, ending) => log_end(self.children.pid(number), ending),
-            Action::LogRetry(wait) => log_retry(wait),
-            Action::LogSilence(number) => log_silence(self.children.pid(number)),
+            Action::LogDelay(delay) => report::delay(delay),
+            Action::LogEnd(number, ending) => report::end(self.children.pid(number), ending),
+            Action::LogRetry(wait) => report::retry(wait),
+            Action::LogSilence(number) => report::silence(self.children.pid(number)),
             Action::Signal(number, signal) => {
                 if signal == Signal::SIGKILL {
-                    log_kill(self.children.pid(number));
+                    report::kill(self.children.pid(number));
                 }
                 let is_there = self.children.signal(number, signal);
                 let vanished = Event::Ended(number, Ending::Vanished);
@@ -270,61 +290,6 @@ impl Master {
                 tracing::error!("Cannot start a worker: {error}");
                 ControlFlow::Continue(Some(Event::ForkFailed(number)))
             }
-        }
-    }
-}
-
-fn log_delay(delay: Duration) {
-    let seconds = delay.as_secs();
-    tracing::info!("Serving on for {seconds} s (drain_delay) before workers are told to end.");
-}
-
-// The texts below are gunicorn's, since monitoring in the wild matches them.
-
-fn log_end(pid: Option<Pid>, ending: Ending) {
-    let pid = pid.map_or(0, Pid::as_raw);
-    match ending {
-        Ending::Code(code) => tracing::error!("Worker (pid:{pid}) exited with code {code}."),
-        Ending::Signal(number) => log_signal(pid, number),
-        Ending::Vanished => tracing::error!("Worker (pid:{pid}) vanished."),
-    }
-}
-
-fn log_signal(pid: i32, number: i32) {
-    let signal = Signal::try_from(number).ok();
-    let name = signal.map_or_else(|| format!("code {number}"), |s| s.as_str().to_owned());
-    match signal {
-        Some(Signal::SIGTERM) => tracing::info!("Worker (pid:{pid}) was sent {name}!"),
-        Some(Signal::SIGKILL) => {
-            tracing::error!("Worker (pid:{pid}) was sent {name}! Perhaps out of memory?");
-        }
-        _ => tracing::warn!("Worker (pid:{pid}) was sent {name}!"),
-    }
-}
-
-/// Goes before the line that asks whether memory ran out: it did not.
-fn log_kill(pid: Option<Pid>) {
-    let pid = pid.map_or(0, Pid::as_raw);
-    tracing::warn!("Worker (pid:{pid}) did not end in time and is killed.");
-}
-
-fn log_retry(wait: Duration) {
-    let seconds = wait.as_secs();
-    tracing::error!("Worker failed to boot; the next attempt is in {seconds} s.");
-}
-
-fn log_silence(pid: Option<Pid>) {
-    let pid = pid.map_or(0, Pid::as_raw);
-    // tracing has no level above ERROR; the formatter writes CRITICAL for this field.
-    tracing::error!(critical = true, "WORKER TIMEOUT (pid:{pid})");
-}
-
-fn log_shutdown(cause: Cause) {
-    match cause.reason() {
-        None => tracing::info!("Shutting down: Master"),
-        Some(reason) => {
-            tracing::error!("Shutting down: Master");
-            tracing::error!("Reason: {reason}");
         }
     }
 }

@@ -28,6 +28,9 @@ pub struct Settings {
     pub boot_timeout: Duration,
     /// How long to go on as before once asked for a graceful stop.
     pub drain_delay: Duration,
+    /// Whether the server has no terminal, so that WINCH comes from an operator and never from a
+    /// window that changed.
+    pub daemon: bool,
 }
 
 impl Default for Settings {
@@ -39,6 +42,7 @@ impl Default for Settings {
             // Off, as in gunicorn: how long an import may take is for the application to say.
             boot_timeout: Duration::ZERO,
             drain_delay: Duration::ZERO,
+            daemon: false,
         }
     }
 }
@@ -52,6 +56,7 @@ impl Settings {
             graceful_timeout: self.graceful_timeout.min(FOREVER),
             boot_timeout: self.boot_timeout.min(FOREVER),
             drain_delay: self.drain_delay.min(FOREVER),
+            daemon: self.daemon,
         }
     }
 }

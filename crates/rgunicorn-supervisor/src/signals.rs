@@ -23,8 +23,8 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::sigaction;
 use nix::unistd;
 
-/// What a master listens to. WINCH is not among them: ignoring it is the system's default.
-const CAUGHT: [Signal; 9] = [
+/// What a master listens to.
+const CAUGHT: [Signal; 10] = [
     Signal::SIGCHLD,
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -34,6 +34,7 @@ const CAUGHT: [Signal; 9] = [
     Signal::SIGTTOU,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
+    Signal::SIGWINCH,
 ];
 
 /// Where the handlers write; negative when nobody listens.
@@ -81,11 +82,16 @@ impl AsFd for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for signal in CAUGHT {
-            // Cannot fail: the same call with the same signal has worked before.
-            let _ = dispose(signal, SigHandler::SigDfl);
-        }
+        reset();
         PIPE.store(-1, Ordering::Relaxed);
+    }
+}
+
+/// Gives the signals their default meaning.
+pub(crate) fn reset() {
+    for signal in CAUGHT {
+        // Cannot fail: the same call with the same signal has worked before.
+        let _ = dispose(signal, SigHandler::SigDfl);
     }
 }
 

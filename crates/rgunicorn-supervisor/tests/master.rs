@@ -31,13 +31,14 @@ use nix::unistd::ForkResult;
 use nix::unistd::Pid;
 use rgunicorn_supervisor::Fork;
 use rgunicorn_supervisor::Host;
+use rgunicorn_supervisor::Others;
 use rgunicorn_supervisor::Outcome;
 use rgunicorn_supervisor::Seat;
 use rgunicorn_supervisor::Settings;
 use rgunicorn_supervisor::WorkerNumber;
 use rgunicorn_supervisor::run;
 
-const TESTS: [(&str, fn()); 19] = [
+const TESTS: [(&str, fn()); 24] = [
     ("term_ends_the_server_once_all_workers_are_gone", term),
     ("int_and_quit_end_the_server_fast", int_and_quit),
     ("int_overtakes_a_graceful_stop", escalation),
@@ -66,6 +67,17 @@ const TESTS: [(&str, fn()); 19] = [
     ),
     ("ttin_and_ttou_change_the_number_of_workers", ttin_and_ttou),
     ("usr1_reaches_the_host_and_the_workers", usr1),
+    ("usr2_starts_one_new_master_at_a_time", usr2),
+    ("a_new_master_starts_with_no_signal_held_back", clean_master),
+    (
+        "winch_ends_the_workers_of_an_old_master_and_hup_brings_them_back",
+        winch,
+    ),
+    ("winch_from_a_terminal_is_ignored", winch_from_a_terminal),
+    (
+        "a_new_master_is_promoted_when_its_parent_is_gone",
+        promotion,
+    ),
     ("a_new_worker_holds_nothing_of_the_master", clean_child),
     ("a_worker_can_tell_that_its_master_is_gone", orphan),
     ("a_child_that_is_no_worker_is_reaped_quietly", stranger),
@@ -77,7 +89,7 @@ fn term() {
     server.until("ready 2");
     server.send(Signal::SIGTERM);
     server.until("INFO Handling signal: term");
-    server.until("host stopping");
+    server.until("host stopping None");
     server.until("1 got SIGTERM");
     server.until("2 got SIGTERM");
     server.until("INFO Shutting down: Master");
@@ -276,8 +288,6 @@ fn ttin_and_ttou() {
     server.until("ready 2");
     server.send(Signal::SIGTTOU);
     server.until("1 got SIGTERM");
-    server.send(Signal::SIGUSR2);
-    server.until("WARN SIGUSR2 ignored");
     server.stop();
 }
 
@@ -290,23 +300,108 @@ fn usr1() {
     server.stop();
 }
 
+fn usr2() {
+    let mut server = Server::start(settings(1), patient);
+    server.until("ready 1");
+    for _ in 0..2 {
+        server.send(Signal::SIGUSR2);
+        server.until("INFO Handling signal: usr2");
+        let new = server.pid_of_new_master();
+        server.send(Signal::SIGUSR2);
+        server.until("WARN USR2 signal ignored. Child exists.");
+        signal::kill(new, Signal::SIGTERM).unwrap();
+        server.until(&format!("INFO The new master (pid:{new}) has stopped."));
+    }
+    server.stop();
+    assert!(server.rest().contains("host stopping None"));
+}
+
+fn clean_master() {
+    let mut server = Server::start(settings(1), patient);
+    server.until("ready 1");
+    server.send(Signal::SIGUSR2);
+    server.until("new master SigBlk 0");
+    server.until("new master SigCgt 0");
+    server.pid_of_new_master();
+    server.stop();
+}
+
+fn winch() {
+    let mut server = Server::start(settings(1), patient);
+    server.until("ready 1");
+    server.send(Signal::SIGUSR2);
+    server.pid_of_new_master();
+    server.send(Signal::SIGWINCH);
+    server.until("INFO Handling signal: winch");
+    server.until("INFO graceful stop of workers");
+    server.until("1 got SIGTERM");
+    server.send(Signal::SIGHUP);
+    server.until("ready 2");
+    server.stop();
+    assert!(server.rest().contains("host stopping Serve"));
+}
+
+fn winch_from_a_terminal() {
+    let mut server = Server::start(settings(1), patient);
+    server.until("ready 1");
+    server.send(Signal::SIGWINCH);
+    server.until("DEBUG SIGWINCH ignored. Not daemonized");
+    server.stop();
+    let daemon = Settings {
+        daemon: true,
+        ..settings(1)
+    };
+    let mut server = Server::start(daemon, patient);
+    server.until("ready 1");
+    server.send(Signal::SIGWINCH);
+    server.until("1 got SIGTERM");
+    server.stop();
+}
+
+fn promotion() {
+    let options = Options {
+        predecessor: || Some(unistd::getppid().as_raw()),
+        ..Options::default()
+    };
+    let mut server = Server::start_with(settings(1), patient, options);
+    server.until("ready 1");
+    server.send(Signal::SIGUSR2);
+    server.until("WARN USR2 signal ignored. Parent exists.");
+    server.send(Signal::SIGTERM);
+    server.until("host stopping Serve");
+    server.until("INFO Shutting down: Master.2");
+    assert_eq!(server.code(), 0);
+    let options = Options {
+        predecessor: || Some(i32::MAX),
+        ..Options::default()
+    };
+    let mut server = Server::start_with(settings(1), patient, options);
+    server.until("INFO Master has been promoted.");
+    server.until("host promoted");
+    server.stop();
+}
+
+/// How many of the master's signals a process holds back, or has handlers for.
+fn own_signals(field: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    let mask = u64::from_str_radix(line.split_once(":\t").unwrap().1, 16).unwrap();
+    let ours = [
+        Signal::SIGHUP,
+        Signal::SIGTERM,
+        Signal::SIGCHLD,
+        Signal::SIGUSR2,
+        Signal::SIGWINCH,
+    ];
+    let left = ours.iter().filter(|&&s| mask & (1 << (s as i32 - 1)) != 0);
+    left.count()
+}
+
 fn clean_child() {
     let mut server = Server::start(settings(2), |seat, report| {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
         for field in ["SigBlk", "SigCgt"] {
-            let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-            let mask = u64::from_str_radix(line.split_once(":\t").unwrap().1, 16).unwrap();
-            let ours = [
-                Signal::SIGHUP,
-                Signal::SIGTERM,
-                Signal::SIGCHLD,
-                Signal::SIGUSR2,
-            ];
-            let left = ours.iter().filter(|&&s| mask & (1 << (s as i32 - 1)) != 0);
-            say(
-                report,
-                &format!("{} {field} {}", seat.number(), left.count()),
-            );
+            let count = own_signals(field);
+            say(report, &format!("{} {field} {count}", seat.number()));
         }
         say(report, &format!("{} holds {}", seat.number(), open_fds()));
         patient(seat, report)
@@ -372,6 +467,7 @@ fn settings(workers: usize) -> Settings {
         graceful_timeout: Duration::from_secs(20),
         boot_timeout: Duration::ZERO,
         drain_delay: Duration::ZERO,
+        daemon: false,
     }
 }
 
@@ -419,6 +515,7 @@ type Work = fn(&Seat, &File) -> i32;
 struct Options {
     fork: fn() -> io::Result<()>,
     reload: fn() -> Option<Settings>,
+    predecessor: fn() -> Option<i32>,
 }
 
 impl Default for Options {
@@ -426,6 +523,7 @@ impl Default for Options {
         Self {
             fork: || Ok(()),
             reload: || None,
+            predecessor: || None,
         }
     }
 }
@@ -457,8 +555,35 @@ impl Host for TestHost {
         say(&self.report, "host reopen_logs");
     }
 
-    fn stopping(&mut self) {
-        say(&self.report, "host stopping");
+    fn stopping(&mut self, others: Others) {
+        say(&self.report, &format!("host stopping {others:?}"));
+    }
+
+    fn predecessor(&self) -> Option<i32> {
+        (self.options.predecessor)()
+    }
+
+    fn fork_master(&mut self) -> io::Result<Fork> {
+        Ok(match fork() {
+            ForkResult::Child => Fork::Child,
+            ForkResult::Parent { child } => Fork::Parent(child.as_raw()),
+        })
+    }
+
+    fn become_master(&mut self) -> ! {
+        set_pdeathsig(Signal::SIGKILL).unwrap();
+        for field in ["SigBlk", "SigCgt"] {
+            let line = format!("new master {field} {}", own_signals(field));
+            say(&self.report, &line);
+        }
+        SigSet::from(Signal::SIGTERM).thread_block().unwrap();
+        say(&self.report, &format!("new master {}", process::id()));
+        wait_for(&[Signal::SIGTERM]);
+        process::exit(0)
+    }
+
+    fn promoted(&mut self) {
+        say(&self.report, "host promoted");
     }
 }
 
@@ -531,6 +656,13 @@ impl Server {
     fn pid_of_worker(&mut self, number: u64) -> Pid {
         let line = self.until(&format!("ready {number} "));
         Pid::from_raw(line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    fn pid_of_new_master(&mut self) -> Pid {
+        let line = self.until("Starting a new master with pid: ");
+        let pid = Pid::from_raw(line.rsplit(' ').next().unwrap().parse().unwrap());
+        self.until(&format!("new master {pid}"));
+        pid
     }
 
     /// All that was said and not asked for. Only once nobody is left to speak.

@@ -1,4 +1,4 @@
-"""Every answer carries the sha256 of its body, the token of its request and the worker's pid.
+"""Every answer carries the sha256 of its body, the token of its request, the worker's pid and this code's version.
 
 GET /inline/SIZE      answered in the first step
 GET /awaited/SIZE     answered after a short sleep
@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 import os
 import random
+
+VERSION = 1
 
 
 async def app(scope, receive, send):
@@ -23,6 +25,7 @@ async def app(scope, receive, send):
         (b"x-sha256", hashlib.sha256(body).hexdigest().encode()),
         (b"x-pid", str(os.getpid()).encode()),
         (b"x-token", dict(scope["headers"])[b"x-token"]),
+        (b"x-version", str(VERSION).encode()),
     ]
     if kind != "streamed":
         headers.append((b"content-length", str(len(body)).encode()))

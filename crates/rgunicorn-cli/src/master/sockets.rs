@@ -1,138 +1,194 @@
-//! The listening sockets of the master: opened before the first fork, changed by a reload.
+//! The listening sockets of the master: opened or inherited before the first fork, changed by a reload,
+//! handed to workers and to the next master.
 
 use std::fmt;
-use std::os::fd::FromRawFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsRawFd;
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 use rgunicorn_core::listen::Bind;
+use rgunicorn_core::listen::ListenError;
 use rgunicorn_core::listen::Listener;
+use rgunicorn_core::listen::Reserved;
+use rgunicorn_core::listen::Socket;
+use rgunicorn_supervisor::Giver;
+use rgunicorn_supervisor::Inheritance;
+use rgunicorn_supervisor::Others;
 
+use super::opening;
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// How often an address in use is tried, a second apart: its last owner may be about to leave.
-const ATTEMPTS: usize = 5;
+/// The addresses, each with the setting it was opened for.
+pub(super) struct Sockets {
+    places: Vec<(Bind, Place)>,
+    giver: Giver,
+    sharing: Sharing,
+}
 
-/// The open sockets, each with the setting it was opened for.
-#[derive(Default)]
-pub(super) struct Sockets(Vec<(Bind, Listener)>);
+/// How an address is held.
+pub(super) enum Place {
+    /// By a socket that listens, and that all workers share.
+    Shared(Listener),
+    /// By one that does not; each worker opens its own.
+    Reserved(Reserved),
+}
+
+/// Whether workers share their listening sockets. For the life of the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sharing {
+    Together,
+    ByPort,
+}
 
 impl Sockets {
-    /// Opens all that `config` names. What fails is logged.
-    pub(super) fn bind(py: Python<'_>, config: &Config) -> Result<Self, Failure> {
-        let open = |bind: &Bind| Ok((bind.clone(), open(py, bind, config.backlog)?));
-        config
-            .bind
-            .iter()
-            .map(open)
-            .collect::<Result<_, _>>()
-            .map(Self)
+    /// Takes over what this process inherited, and opens what else `config` names. What fails is logged.
+    pub(super) fn open(
+        py: Python<'_>,
+        config: &Config,
+        inheritance: Inheritance,
+    ) -> Result<Self, Failure> {
+        let giver = inheritance.giver();
+        let inherited = opening::inherited(inheritance)?;
+        let mut sockets = Self {
+            places: Vec::new(),
+            giver,
+            sharing: match config.process.reuse_port {
+                true => Sharing::ByPort,
+                false => Sharing::Together,
+            },
+        };
+        match giver {
+            // They are what systemd was told to open, whatever `bind` says.
+            Giver::ServiceManager => {
+                let place = |listener: Listener| (number(&listener), Place::Shared(listener));
+                sockets.places = inherited.into_iter().map(place).collect();
+            }
+            Giver::Nobody | Giver::Predecessor => {
+                let known = opening::match_up(&config.bind, inherited);
+                sockets.places = sockets.complete(py, config, known)?;
+            }
+        }
+        Ok(sockets)
     }
 
     /// Opens what `config` names and was not open, and closes what it no longer names. Changes
     /// nothing if an address cannot be opened.
     pub(super) fn rebind(&mut self, py: Python<'_>, config: &Config) -> Result<(), Failure> {
-        let is_new = |bind: &&Bind| !self.0.iter().any(|(open, _)| open == *bind);
-        let open = |bind: &Bind| Ok((bind.clone(), open(py, bind, config.backlog)?));
-        let new = config
-            .bind
-            .iter()
-            .filter(is_new)
-            .map(open)
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0)
+        if self.giver == Giver::ServiceManager {
+            return Ok(());
+        }
+        let is_new = |bind: &&Bind| !self.places.iter().any(|(open, _)| open == *bind);
+        let new: Vec<Bind> = config.bind.iter().filter(is_new).cloned().collect();
+        let is_changed =
+            !new.is_empty() || self.places.iter().any(|(b, _)| !config.bind.contains(b));
+        let new = self.complete(py, config, new.into_iter().map(|bind| (bind, None)))?;
+        let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.places)
             .into_iter()
             .partition(|(bind, _)| config.bind.contains(bind));
-        let changed = !new.is_empty() || !dropped.is_empty();
-        Self(dropped).close();
-        self.0 = kept.into_iter().chain(new).collect();
-        if changed {
+        remove_files(&dropped);
+        self.places = kept;
+        self.places.extend(new);
+        if is_changed {
             tracing::info!("Listening at: {} ({})", self, std::process::id());
         }
         Ok(())
     }
 
-    /// Closes all, and removes the files of unix sockets.
-    pub(super) fn close(&mut self) {
-        for (_, listener) in self.0.drain(..) {
-            listener.unlink();
+    fn complete(
+        &self,
+        py: Python<'_>,
+        config: &Config,
+        known: impl IntoIterator<Item = (Bind, Option<Listener>)>,
+    ) -> Result<Vec<(Bind, Place)>, Failure> {
+        let place = |(bind, listener): (Bind, Option<Listener>)| {
+            let place = match listener {
+                Some(listener) => Place::Shared(listener),
+                None => opening::open(py, &bind, self.sharing, config)?,
+            };
+            Ok((bind, place))
+        };
+        known.into_iter().map(place).collect()
+    }
+
+    /// Closes all, and removes the files of unix sockets that nobody else needs.
+    pub(super) fn close(&mut self, others: Others) {
+        let closed = std::mem::take(&mut self.places);
+        if others == Others::None && self.giver != Giver::ServiceManager {
+            remove_files(&closed);
         }
     }
 
-    /// The open sockets.
+    /// The open sockets that this process listens on itself.
     pub(super) fn listeners(&self) -> impl Iterator<Item = &Listener> {
-        self.0.iter().map(|(_, listener)| listener)
+        self.places.iter().filter_map(|(_, place)| match place {
+            Place::Shared(listener) => Some(listener),
+            Place::Reserved(_) => None,
+        })
     }
 
-    /// Hands the sockets to a worker.
-    pub(super) fn into_listeners(self) -> Vec<Listener> {
-        self.0.into_iter().map(|(_, listener)| listener).collect()
+    /// The sockets of a worker. What only root can open must be opened now.
+    pub(super) fn into_listeners(self, backlog: u32) -> Result<Vec<Listener>, ListenError> {
+        let listener = |(_, place)| match place {
+            Place::Shared(listener) => Ok(listener),
+            Place::Reserved(reserved) => reserved.open(backlog),
+        };
+        self.places.into_iter().map(listener).collect()
+    }
+
+    /// In a process that is about to become another master: lets the sockets through to it, and returns the
+    /// variables that say so.
+    pub(super) fn hand_over(&self, py: Python<'_>) -> PyResult<Vec<(&'static str, String)>> {
+        let os = py.import("os")?;
+        let mut numbers = Vec::new();
+        for (_, place) in &self.places {
+            if let Place::Shared(listener) = place {
+                let fd = descriptor(listener);
+                os.call_method1("set_inheritable", (fd, true))?;
+                numbers.push(fd.to_string());
+            }
+        }
+        Ok(match self.giver {
+            // Under the numbers that systemd chose: they were taken over as they are.
+            Giver::ServiceManager => vec![
+                ("LISTEN_PID", std::process::id().to_string()),
+                ("LISTEN_FDS", numbers.len().to_string()),
+            ],
+            Giver::Nobody | Giver::Predecessor => vec![("GUNICORN_FD", numbers.join(","))],
+        })
     }
 }
 
 /// The addresses, as gunicorn lists them.
 impl fmt::Display for Sockets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (_, listener)) in self.0.iter().enumerate() {
+        for (index, (_, place)) in self.places.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            write!(out, "{comma}{}", listener.address())?;
+            let address = match place {
+                Place::Shared(listener) => listener.address(),
+                Place::Reserved(reserved) => reserved.address(),
+            };
+            write!(out, "{comma}{address}")?;
         }
         Ok(())
     }
 }
 
-fn open(py: Python<'_>, bind: &Bind, backlog: u32) -> Result<Listener, Failure> {
-    if let Bind::Fd(number) = bind {
-        return adopt(py, *number);
-    }
-    for attempt in 1..=ATTEMPTS {
-        match Listener::bind(bind, backlog) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => {
-                tracing::error!("{error}");
-                if !error.is_in_use() {
-                    return Err(Failure::Bind);
-                }
-            }
-        }
-        if attempt < ATTEMPTS {
-            tracing::error!("Retrying in 1 second.");
-            // Python's sleep, because Ctrl-C ends it.
-            py.import("time")?.call_method1("sleep", (1,))?;
+fn remove_files(places: &[(Bind, Place)]) {
+    for (_, place) in places {
+        if let Place::Shared(listener) = place {
+            listener.unlink();
         }
     }
-    match bind {
-        Bind::Tcp { host, port } => tracing::error!("Can't connect to ('{host}', {port})"),
-        other => tracing::error!("Can't connect to {other}"),
-    }
-    Err(Failure::Bind)
 }
 
-/// Takes over a socket that whoever started this process left open under that number.
-#[expect(unsafe_code, reason = "fd://N is a bare number")]
-fn adopt(py: Python<'_>, number: RawFd) -> Result<Listener, Failure> {
-    let own: RawFd = match py
-        .import("os")?
-        .call_method1("dup", (number,))
-        .and_then(|fd| fd.extract())
-    {
-        Ok(own) => own,
-        Err(error) => {
-            tracing::error!("Can't listen on fd://{number}: {}", error.value(py));
-            return Err(Failure::Bind);
-        }
-    };
-    // SAFETY: `os.dup` has just made this descriptor, so it is open, and nobody else knows of it.
-    let own = unsafe { OwnedFd::from_raw_fd(own) };
-    let adopted = Listener::from_owned_fd(own).map_err(|error| {
-        tracing::error!("Can't listen on fd://{number}: {error}");
-        Failure::Bind
-    })?;
-    if number > 2 {
-        // The socket must close when the listener does.
-        py.import("os")?.call_method1("close", (number,))?;
+fn number(listener: &Listener) -> Bind {
+    Bind::Fd(descriptor(listener))
+}
+
+fn descriptor(listener: &Listener) -> RawFd {
+    match listener.socket() {
+        Socket::Tcp(socket) => socket.as_raw_fd(),
+        Socket::Unix(socket) => socket.as_raw_fd(),
     }
-    Ok(adopted)
 }

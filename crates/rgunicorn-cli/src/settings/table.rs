@@ -48,6 +48,9 @@ settings! {
         /// Most requests that are added to max_requests, at random for each worker, so that not all
         /// are replaced at once.
         max_requests_jitter: Count { flags: &["--max-requests-jitter", "--limit-max-requests-jitter"], meta: "INT", default: Some("0") }
+        /// Memory in use (RSS) at which a worker is replaced, as after max_requests: a number of MiB, or one with K, M
+        /// or G behind it; 0 is never.
+        max_rss: Size { flags: &["--max-rss"], meta: "SIZE", default: Some("0"), compared: Compared::Ours }
         /// Seconds of silence after which a worker is killed and replaced; 0 is never.
         timeout: Count { flags: &["-t", "--timeout"], meta: "INT", default: Some("30"), compared: Compared::Better("the stacks of a silent worker are logged before it is ended") }
         /// Seconds a worker has to finish its requests once it was told to leave. After half of them
@@ -142,6 +145,9 @@ settings! {
         header_map: Text { flags: &["--header-map"], meta: "STRING", default: Some("drop") }
         /// Load the application in the master, before the workers are forked.
         preload_app: Switch { flags: &["--preload"], default: Some("false") }
+        /// Give each worker a listening socket of its own (SO_REUSEPORT), so that the kernel spreads connections over
+        /// them. Unix sockets stay shared.
+        reuse_port: Switch { flags: &["--reuse-port"], default: Some("false"), compared: Compared::Better("an upgrade by USR2 works, and an address in use is found out at the start") }
         /// Directory to enter before the application is loaded. [default: where the command was started]
         chdir: OptionalText { flags: &["--chdir"], meta: "PATH" }
         /// Directories with commas between them, where modules are looked for before all others.
@@ -161,8 +167,18 @@ settings! {
         protocol: Text { flags: &["--protocol"], meta: "STRING", default: Some("http"), compared: Compared::NoEffect("HTTP is the only one; uwsgi is refused") }
         /// Addresses that may speak the uwsgi protocol.
         uwsgi_allow_ips: Words { flags: &["--uwsgi-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1"), compared: Compared::NoEffect("the uwsgi protocol is not there yet") }
+        /// Go into the background.
+        daemon: Switch { flags: &["-D", "--daemon"], default: Some("false"), compared: Compared::Better("log files that cannot be opened are reported before") }
         /// File to write the master's process id to.
         pidfile: OptionalText { flags: &["-p", "--pid"], meta: "FILE" }
+        /// User to run workers as, by name or number. [default: the one who starts the server]
+        user: Account { flags: &["-u", "--user"], meta: "USER" }
+        /// Group to run workers as, by name or number. [default: that of who starts the server]
+        group: Account { flags: &["-g", "--group"], meta: "GROUP" }
+        /// Permissions that files of unix sockets do not get; octal with a leading zero.
+        umask: Permissions { flags: &["-m", "--umask"], meta: "INT", default: Some("0") }
+        /// Give workers all groups that their user is a member of. Without, they keep those of the master.
+        initgroups: Switch { flags: &["--initgroups"], default: Some("false") }
         /// Accept header fields that go on in the next line; each fold is read as one space. Not in
         /// Host, Content-Length and Transfer-Encoding.
         permit_obsolete_folding: Switch { flags: &["--permit-obsolete-folding"], default: Some("false") }
@@ -229,6 +245,15 @@ settings! {
         statsd_prefix: Text { flags: &["--statsd-prefix"], meta: "STATSD_PREFIX", default: Some("") }
         /// Tell statsd, once a second, how many clients wait to be accepted.
         enable_backlog_metric: Switch { flags: &["--enable-backlog-metric"], default: Some("false") }
+        /// In the background, keep standard output and error unless they are a terminal.
+        enable_stdio_inheritance: Switch { flags: &["-R", "--enable-stdio-inheritance"], default: Some("false") }
+    }
+    "Process Naming" {
+        /// Name of the server in process titles, for which the package setproctitle has to be installed.
+        /// [default: the application]
+        proc_name: OptionalText { flags: &["-n", "--name"], meta: "STRING" }
+        /// Name of the server in process titles where proc_name is not set. [default: the application]
+        default_proc_name: Text { default: Some("gunicorn") }
     }
     "SSL" {
         /// The server's private key.
@@ -288,17 +313,12 @@ const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
 pub(crate) const NOT_YET: &[&str] = &[
     "child_exit",
-    "daemon",
-    "default_proc_name",
-    "enable_stdio_inheritance",
-    "group",
     "http2_cleartext",
     "http2_initial_window_size",
     "http2_max_concurrent_streams",
     "http2_max_frame_size",
     "http2_max_header_list_size",
     "http_protocols",
-    "initgroups",
     "nworkers_changed",
     "on_exit",
     "on_reload",
@@ -309,10 +329,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "pre_exec",
     "pre_fork",
     "pre_request",
-    "proc_name",
-    "reuse_port",
-    "umask",
-    "user",
     "websocket_max_message_size",
     "when_ready",
     "worker_abort",

@@ -22,6 +22,7 @@ use rgunicorn_supervisor::Seat;
 use tokio::runtime::LocalRuntime;
 use tokio::time::sleep_until;
 
+use super::memory::Memory;
 use crate::config::Config;
 use crate::exit;
 use crate::logging;
@@ -112,6 +113,7 @@ pub(super) struct Course {
     server: RefCell<Option<Rc<dyn Served>>>,
     /// Ends a start that takes too long.
     give_up_starting: RefCell<Option<Box<dyn Fn()>>>,
+    memory: Memory,
     exit_code: Cell<u8>,
 }
 
@@ -121,6 +123,7 @@ impl Course {
         let enough = config.http.enough_calls;
         config.http.enough_calls = enough.map(|enough| enough.saturating_add(more));
         Rc::new(Self {
+            memory: Memory::new(config.process.max_rss, Instant::now()),
             config,
             seat,
             runtime,
@@ -278,7 +281,17 @@ impl Course {
         if let Some(server) = self.server() {
             server.look_after(&self.config);
         }
+        self.mind_memory();
         self.beat_interval()
+    }
+
+    /// Asks for a successor if this worker uses too much memory.
+    fn mind_memory(&self) {
+        if let Some(bytes) = self.memory.excess(Instant::now()) {
+            let mebibytes = bytes >> 20;
+            tracing::info!("Autorestarting worker: it uses {mebibytes} MiB, more than max_rss.");
+            self.seat.wants_replacement();
+        }
     }
 
     /// How often the heartbeat is due.

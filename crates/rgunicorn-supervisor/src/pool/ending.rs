@@ -24,7 +24,8 @@ impl Pool {
     /// balancers take a while to notice, and are served meanwhile.
     pub(super) fn asked_to_stop(&mut self, urgency: Urgency, now: Instant) {
         let delay = self.settings.drain_delay;
-        if urgency == Urgency::Graceful && self.phase == Phase::Running && !delay.is_zero() {
+        let serves = self.phase == Phase::Running && self.target > 0;
+        if urgency == Urgency::Graceful && serves && !delay.is_zero() {
             self.phase = Phase::Leaving { at: now + delay };
             self.actions.push(Action::LogDelay(delay));
         } else {
