@@ -280,7 +280,8 @@ def test_a_master_that_is_killed_leaves_its_pid_file_to_the_new_one(site, tmp_pa
         os.kill(s.pid, signal.SIGKILL)
         s.wait_for_line("Master has been promoted")
         eventually(lambda: text_of(pidfile) == f"{new}\n", "the pid file of the only master")
-        assert answering(s) in workers_of(new)
+        # The old workers look for their master with every beat.
+        eventually(lambda: answering(s) in workers_of(new), "the old workers to notice")
         end(new)
         assert s.process.wait(15) == -signal.SIGKILL
         s._stopped = True
