@@ -32,7 +32,9 @@ impl Chunk<'_> {
         }
     }
 
-    pub(crate) fn len(&self) -> u64 {
+    /// How many bytes it has.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> u64 {
         match self {
             Self::Borrowed(bytes) => bytes.len() as u64,
             Self::Shared(bytes) => bytes.len() as u64,

@@ -32,6 +32,8 @@ use crate::settings::WRITE_HIGH_WATER;
 use crate::socket::Socket;
 use crate::spool::Spooled;
 
+mod answer;
+
 /// The application's handle on one exchange.
 pub struct Responder {
     exchange: Rc<Exchange>,

@@ -184,6 +184,16 @@ impl ResponseHead {
         self.fields.as_bytes()
     }
 
+    /// Names and values of the fields, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.fields().split(|&byte| byte == b'\n');
+        lines.filter_map(|line| {
+            let line = line.strip_suffix(b"\r")?;
+            let colon = line.iter().position(|&byte| byte == b':')?;
+            Some((&line[..colon], line[colon + 1..].trim_ascii()))
+        })
+    }
+
     pub(crate) fn connection(&self) -> Connection {
         self.connection
     }

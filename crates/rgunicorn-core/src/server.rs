@@ -87,6 +87,11 @@ impl<A: App> Server<A> {
         self.turns.borrow_mut().close_all();
     }
 
+    /// How often the application was called.
+    pub fn calls(&self) -> u64 {
+        self.state.usage.calls()
+    }
+
     /// How many clients are connected.
     pub fn connections(&self) -> usize {
         self.turns.borrow().connections()

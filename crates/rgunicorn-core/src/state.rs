@@ -74,32 +74,38 @@ impl Warning {
 /// How often the application may still be called before that is enough.
 #[derive(Debug)]
 pub(crate) struct Usage {
-    left: Cell<u64>,
+    calls: Cell<u64>,
+    enough: u64,
     watcher: RefCell<Option<Waker>>,
 }
 
 impl Usage {
     fn new(enough: Option<NonZeroU64>) -> Self {
         Self {
-            left: Cell::new(enough.map_or(u64::MAX, NonZeroU64::get)),
+            calls: Cell::new(0),
+            enough: enough.map_or(u64::MAX, NonZeroU64::get),
             watcher: RefCell::default(),
         }
     }
 
     /// One more call.
     pub(crate) fn count(&self) {
-        let left = self.left.get().saturating_sub(1);
-        self.left.set(left);
-        if left == 0
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get() >= self.enough
             && let Some(watcher) = self.watcher.take()
         {
             watcher.wake();
         }
     }
 
+    /// How often it was called.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+
     /// Ready once it was called enough.
     pub(crate) fn poll_enough(&self, context: &Context<'_>) -> Poll<()> {
-        if self.left.get() == 0 {
+        if self.calls.get() >= self.enough {
             return Poll::Ready(());
         }
         self.watcher.replace(Some(context.waker().clone()));
