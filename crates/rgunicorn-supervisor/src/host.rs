@@ -4,6 +4,7 @@
 //! (Python must run its own hooks round a fork) and it reads settings anew. It never decides.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::process;
 use std::time::Duration;
 
@@ -12,6 +13,20 @@ use crate::settings::Settings;
 
 /// The program a master runs in. All methods are called on the master's only thread.
 pub trait Host {
+    /// Signals are listened to, and no worker was forked yet. `Break` ends the server before it
+    /// began.
+    fn starting(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// This worker is about to be forked; signals are not blocked yet.
+    ///
+    /// # Errors
+    /// When it must not be: as if the fork had failed.
+    fn before_fork(&mut self, _worker: WorkerNumber) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Forks. Returns on both sides, as `fork(2)` does; the supervisor's signals are blocked.
     ///
     /// The child must do no more than it has to before it returns: [`run`](crate::run()) unwinds in
@@ -20,6 +35,12 @@ pub trait Host {
     /// # Errors
     /// When no process could be made. Only the parent may return an error.
     fn fork(&mut self, worker: WorkerNumber) -> io::Result<Fork>;
+
+    /// A worker's process is gone, however it ended; called before another takes its place.
+    fn ended(&mut self, _worker: WorkerNumber) {}
+
+    /// TTIN, TTOU or WINCH changed how many workers are to be kept.
+    fn resized(&mut self, _workers: usize) {}
 
     /// Reads the configuration anew; called for each HUP before the new workers start.
     ///

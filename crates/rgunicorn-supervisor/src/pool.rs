@@ -103,6 +103,11 @@ impl Pool {
         mem::take(&mut self.actions)
     }
 
+    /// How many workers are to be kept.
+    pub(crate) fn target(&self) -> usize {
+        self.target
+    }
+
     /// Whether a stop was asked for, so that reloads have no meaning any more.
     pub(crate) fn is_leaving(&self) -> bool {
         self.is_stopping() || matches!(self.phase, Phase::Leaving { .. })

@@ -77,6 +77,7 @@ impl Children {
         number: WorkerNumber,
         host: &mut dyn Host,
     ) -> io::Result<Option<Newborn>> {
+        host.before_fork(number)?;
         self.count_threads();
         let (line, word) = unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let place = self

@@ -77,6 +77,10 @@ pub fn hold_signals() -> Result<(), SupervisorError> {
 /// that exist then are left to notice by themselves that their master is gone.
 pub fn run(settings: Settings, host: &mut dyn Host) -> Result<Outcome, SupervisorError> {
     let mut master = Master::new(settings, Lineage::new(host.predecessor()))?;
+    if host.starting().is_break() {
+        master.close(host);
+        return Ok(Outcome::Stopped(Cause::Asked.code()));
+    }
     match master.supervise(host)? {
         End::Born(newborn) => master.leave(newborn).map(Outcome::Child),
         End::Stopped(cause) => Ok(Outcome::Stopped(cause.code())),
@@ -241,7 +245,12 @@ impl Master {
 
     /// Tells the pool what happened and does what it asks for, with all that follows from it.
     fn feed(&mut self, event: Event, host: &mut dyn Host) -> ControlFlow<End> {
+        let target = self.pool.target();
         let mut actions = VecDeque::from(self.pool.on(event, Instant::now()));
+        let by_signal = matches!(event, Event::Dismiss | Event::Fewer | Event::More);
+        if by_signal && self.pool.target() != target {
+            host.resized(self.pool.target());
+        }
         while let Some(action) = actions.pop_front() {
             if let Some(consequence) = self.perform(action, host)? {
                 actions.extend(self.pool.on(consequence, Instant::now()));
@@ -260,7 +269,10 @@ impl Master {
                 report::shutdown(self.lineage.name(), cause);
                 return ControlFlow::Break(End::Stopped(cause));
             }
-            Action::Forget(number) => self.children.forget(number),
+            Action::Forget(number) => {
+                self.children.forget(number);
+                host.ended(number);
+            }
             Action::LogDelay(delay) => report::delay(delay),
             Action::LogEnd(number, ending) => report::end(self.children.pid(number), ending),
             Action::LogRetry(wait) => report::retry(wait),

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ use rgunicorn_supervisor::Settings;
 use rgunicorn_supervisor::WorkerNumber;
 use rgunicorn_supervisor::run;
 
-const TESTS: [(&str, fn()); 24] = [
+const TESTS: [(&str, fn()); 26] = [
     ("term_ends_the_server_once_all_workers_are_gone", term),
     ("int_and_quit_end_the_server_fast", int_and_quit),
     ("int_overtakes_a_graceful_stop", escalation),
@@ -77,6 +78,14 @@ const TESTS: [(&str, fn()); 24] = [
     (
         "a_new_master_is_promoted_when_its_parent_is_gone",
         promotion,
+    ),
+    (
+        "the_host_hears_of_each_worker_and_of_how_many_to_keep",
+        told_host,
+    ),
+    (
+        "a_host_that_cannot_start_ends_the_server_before_it_forks",
+        refusing_host,
     ),
     ("a_new_worker_holds_nothing_of_the_master", clean_child),
     ("a_worker_can_tell_that_its_master_is_gone", orphan),
@@ -397,6 +406,34 @@ fn own_signals(field: &str) -> usize {
     left.count()
 }
 
+fn told_host() {
+    let mut server = Server::start(settings(1), patient);
+    server.until("host starting");
+    server.until("host before_fork 1");
+    server.until("ready 1");
+    server.send(Signal::SIGTTIN);
+    server.until("host resized 2");
+    server.until("host before_fork 2");
+    server.until("ready 2");
+    server.send(Signal::SIGTTOU);
+    server.until("host resized 1");
+    server.until("host ended 1");
+    server.send(Signal::SIGTERM);
+    server.until("host ended 2");
+    assert_eq!(server.code(), 0);
+}
+
+fn refusing_host() {
+    let options = Options {
+        starting: || ControlFlow::Break(()),
+        ..Options::default()
+    };
+    let mut server = Server::start_with(settings(1), patient, options);
+    server.until("host starting");
+    server.until("host stopping");
+    assert_eq!(server.code(), 0);
+}
+
 fn clean_child() {
     let mut server = Server::start(settings(2), |seat, report| {
         for field in ["SigBlk", "SigCgt"] {
@@ -513,6 +550,7 @@ type Work = fn(&Seat, &File) -> i32;
 /// What the host does where a test cares.
 #[derive(Clone, Copy)]
 struct Options {
+    starting: fn() -> ControlFlow<()>,
     fork: fn() -> io::Result<()>,
     reload: fn() -> Option<Settings>,
     predecessor: fn() -> Option<i32>,
@@ -521,6 +559,7 @@ struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            starting: || ControlFlow::Continue(()),
             fork: || Ok(()),
             reload: || None,
             predecessor: || None,
@@ -535,6 +574,24 @@ struct TestHost {
 }
 
 impl Host for TestHost {
+    fn starting(&mut self) -> ControlFlow<()> {
+        say(&self.report, "host starting");
+        (self.options.starting)()
+    }
+
+    fn before_fork(&mut self, worker: WorkerNumber) -> io::Result<()> {
+        say(&self.report, &format!("host before_fork {worker}"));
+        Ok(())
+    }
+
+    fn ended(&mut self, worker: WorkerNumber) {
+        say(&self.report, &format!("host ended {worker}"));
+    }
+
+    fn resized(&mut self, workers: usize) {
+        say(&self.report, &format!("host resized {workers}"));
+    }
+
     fn fork(&mut self, _worker: WorkerNumber) -> io::Result<Fork> {
         (self.options.fork)()?;
         Ok(match fork() {
