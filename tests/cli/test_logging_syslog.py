@@ -119,7 +119,7 @@ def test_a_traceback_is_one_message():
     listener = Listener(socket.SOCK_DGRAM)
     with syslog(listener) as s:
         httpx.get(s.url + "/raise")
-        listener.wait_for(r"<11>gunicorn\..+\.error: \[\d+\] Error handling request /raise\n.*asked for\0")
+        listener.wait_for(r"<11>gunicorn\..+\.error: \[\d+\] Error handling request GET /raise\n.*asked for\0")
         s.stop()
         s.ended.stderr = ""  # the traceback is what this is about
 

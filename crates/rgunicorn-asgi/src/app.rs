@@ -21,6 +21,7 @@ use rgunicorn_eventloop::task::ends_process;
 use crate::call::Call;
 use crate::call::CallContext;
 use crate::callables::Http;
+use crate::hooks::Hooks;
 use crate::outcome;
 use crate::outcome::Finished;
 use crate::scope::Scopes;
@@ -33,6 +34,7 @@ pub struct AsgiApp {
     starter: TaskStarter,
     context: Rc<CallContext>,
     tasks: Py<PyDict>,
+    hooks: Option<Hooks>,
 }
 
 impl AsgiApp {
@@ -62,6 +64,11 @@ impl AsgiApp {
                 done: Done::nothing(py)?.unbind(),
             }),
             tasks: PyDict::new(py).unbind(),
+            hooks: settings
+                .hooks
+                .as_ref()
+                .map(|hooks| Hooks::new(py, hooks))
+                .transpose()?,
         })
     }
 
@@ -94,6 +101,7 @@ impl AsgiApp {
 
     fn start(&self, py: Python<'_>, request: &Request<'_>, call: &Rc<Call>) -> PyResult<()> {
         let scope = self.scopes.build(py, request)?;
+        call.begin(py)?;
         let callables = Bound::new(py, Http::new(Rc::clone(call)))?;
         let receive = callables.getattr(intern!(py, "receive"))?;
         let send = callables.getattr(intern!(py, "send"))?;
@@ -113,7 +121,10 @@ impl AsgiApp {
 impl App for AsgiApp {
     fn call(&self, request: Request<'_>, responder: Responder) {
         Python::attach(|py| {
-            let call = Call::new(responder, Rc::clone(&self.context));
+            let hooks = self.hooks.as_ref();
+            // What Python has no memory for is not called.
+            let hooks = hooks.and_then(|hooks| hooks.record(py, &request).ok());
+            let call = Call::new(responder, Rc::clone(&self.context), hooks);
             let Err(error) = self.start(py, &request, &call) else {
                 return;
             };
@@ -124,6 +135,7 @@ impl App for AsgiApp {
             } else {
                 outcome::log_exception(py, &error);
             }
+            call.end(py);
         });
     }
 

@@ -9,23 +9,50 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rgunicorn_core::responder::Received;
 use rgunicorn_core::responder::Responder;
+use rgunicorn_eventloop::reactor::escape;
 
+use crate::hooks::Record;
 use crate::message;
 
 /// What one call of the application shares.
 pub(crate) struct Call {
     pub(crate) responder: Responder,
     pub(crate) context: Rc<CallContext>,
+    /// The hooks around this request, where there are any.
+    hooks: Option<Record>,
     absence: Cell<Absence>,
 }
 
 impl Call {
-    pub(crate) fn new(responder: Responder, context: Rc<CallContext>) -> Rc<Self> {
+    pub(crate) fn new(
+        responder: Responder,
+        context: Rc<CallContext>,
+        hooks: Option<Record>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             responder,
             context,
+            hooks,
             absence: Cell::new(Absence::None),
         })
+    }
+
+    /// Calls the hook that comes before the application.
+    ///
+    /// # Errors
+    /// What it raises.
+    pub(crate) fn begin(&self, py: Python<'_>) -> PyResult<()> {
+        self.hooks.as_ref().map_or(Ok(()), |hooks| hooks.before(py))
+    }
+
+    /// The call is over, whatever came of it: calls the hook that comes after.
+    pub(crate) fn end(&self, py: Python<'_>) {
+        let Some(hooks) = &self.hooks else { return };
+        // The client need not wait for the hook.
+        self.responder.write_through();
+        if let Err(error) = hooks.after(py, &self.responder) {
+            escape(py, error);
+        }
     }
 
     /// Whether the application has been sending to nobody for as long as `grace`.

@@ -11,6 +11,7 @@ pub mod outcome;
 mod callables;
 mod waiting;
 mod call;
+mod hooks;
 mod scope;
 mod extension;
 mod message;

@@ -42,6 +42,7 @@ pub(crate) fn settle(call: &Call, task: &Bound<'_, PyAny>) -> PyResult<()> {
             responder.abort();
         }
     }
+    call.end(py);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use rgunicorn_eventloop::traceback::traceback;
 use crate::asked::Asked;
 use crate::environ::Environs;
 use crate::environ::Unusable;
+use crate::hooks::Hooks;
 use crate::input::Input;
 use crate::port::Port;
 use crate::present::Present;
@@ -37,6 +38,7 @@ pub(crate) struct Application {
     present: Present,
     starter: Starter,
     promptness: Promptness,
+    hooks: Option<Hooks>,
 }
 
 /// What a call means for its worker.
@@ -67,6 +69,11 @@ impl Application {
                 Files::Read
             },
             nothing: Py::new(py, Input::new(Source::Memory(None)))?,
+            hooks: settings
+                .hooks
+                .as_ref()
+                .map(|hooks| Hooks::new(py, hooks, settings))
+                .transpose()?,
         })
     }
 
@@ -83,19 +90,17 @@ impl Application {
         } else {
             Question::Whole
         };
-        let reply = Reply::new(port, question);
+        let record = self.hooks.as_ref().map(|_| Box::default());
+        let reply = Reply::new(port, question, record);
         let served = self.run(py, asked, &reply, body);
-        if reply.was_taken_over() {
-            return part(py, served, &reply, asked.head.target());
+        let outcome = settle(py, asked, &reply, served);
+        if let Some(hooks) = &self.hooks
+            && let Err(error) = hooks.after(py, &reply)
+        {
+            tracing::error!("The hook post_request ended its worker: {error}");
+            return Outcome::Exit;
         }
-        match served {
-            Ok(()) => Outcome::Served,
-            Err(Unusable::Underscore(name)) => {
-                refuse(py, asked, &reply, &name);
-                Outcome::Served
-            }
-            Err(Unusable::Python(error)) => fail(py, &error, &reply, asked.head.target()),
-        }
+        outcome
     }
 
     fn run(
@@ -111,6 +116,9 @@ impl Application {
             Some(body) => Bound::new(py, Input::new(Source::new(body)))?,
         };
         environ.set_item(intern!(py, "wsgi.input"), input)?;
+        if let (Some(hooks), Some(record)) = (&self.hooks, &reply.record) {
+            hooks.before(asked, &environ, record)?;
+        }
         let _entered = self.present.enter(reply);
         let starting = self.starter.begin(py, reply)?;
         let arguments = (environ, starting.start_response(py));
@@ -128,7 +136,7 @@ impl Application {
 
 /// Ends a call whose application has spoken to its client itself. Libraries made
 /// for gunicorn end it with `StopIteration`.
-fn part(py: Python<'_>, served: Result<(), Unusable>, reply: &Reply, uri: &str) -> Outcome {
+fn part(py: Python<'_>, served: Result<(), Unusable>, reply: &Reply, asked: &Asked<'_>) -> Outcome {
     let closed = reply.close_client_socket(py);
     let error = match served {
         Err(Unusable::Python(error)) if !error.is_instance_of::<PyStopIteration>(py) => error,
@@ -137,7 +145,27 @@ fn part(py: Python<'_>, served: Result<(), Unusable>, reply: &Reply, uri: &str) 
             Err(error) => error,
         },
     };
-    fail(py, &error, reply, uri)
+    fail(py, &error, reply, asked)
+}
+
+/// Sees to it that the answer has an end.
+fn settle(
+    py: Python<'_>,
+    asked: &Asked<'_>,
+    reply: &Reply,
+    served: Result<(), Unusable>,
+) -> Outcome {
+    if reply.was_taken_over() {
+        return part(py, served, reply, asked);
+    }
+    match served {
+        Ok(()) => Outcome::Served,
+        Err(Unusable::Underscore(name)) => {
+            refuse(py, asked, reply, &name);
+            Outcome::Served
+        }
+        Err(Unusable::Python(error)) => fail(py, &error, reply, asked),
+    }
 }
 
 fn refuse(py: Python<'_>, asked: &Asked<'_>, reply: &Reply, name: &str) {
@@ -154,7 +182,7 @@ fn refuse(py: Python<'_>, asked: &Asked<'_>, reply: &Reply, name: &str) {
 }
 
 /// What an error means for the answer, the log and the worker.
-fn fail(py: Python<'_>, error: &PyErr, reply: &Reply, uri: &str) -> Outcome {
+fn fail(py: Python<'_>, error: &PyErr, reply: &Reply, asked: &Asked<'_>) -> Outcome {
     if reply.is_satisfied() {
         reply.finish(); // what was promised was kept
     } else {
@@ -167,7 +195,13 @@ fn fail(py: Python<'_>, error: &PyErr, reply: &Reply, uri: &str) -> Outcome {
     if reply.port().is_disconnected() && error.is_instance_of::<PyBrokenPipeError>(py) {
         tracing::debug!("Client disconnected before its response was complete.");
     } else {
-        tracing::error!("Error handling request {uri}\n{}", traceback(py, error));
+        let head = asked.head;
+        tracing::error!(
+            "Error handling request {} {}\n{}",
+            head.method(),
+            head.target(),
+            traceback(py, error)
+        );
     }
     Outcome::Served
 }

@@ -90,6 +90,13 @@ impl Inline {
         }
     }
 
+    /// Writes what the client takes at once of what was given so far.
+    pub(crate) fn write_through(&self) {
+        if self.held.replace(false) {
+            self.responder.write_through();
+        }
+    }
+
     /// Waits for the client to read, without the interpreter: other threads of
     /// the application may go on. The worker is alive meanwhile.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {

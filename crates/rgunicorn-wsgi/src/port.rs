@@ -47,6 +47,14 @@ impl Port {
         }
     }
 
+    /// Has the client get what was given so far, as far as that needs no waiting.
+    pub(crate) fn write_through(&self) {
+        match self {
+            Self::Inline(port) => port.write_through(),
+            Self::Pooled(_) => {} // the worker's thread does it meanwhile
+        }
+    }
+
     pub(crate) fn hint(&self, hints: EarlyHints) -> Result<(), SendError> {
         match self {
             Self::Inline(port) => port.hint(hints),

@@ -27,6 +27,7 @@ use rgunicorn_eventloop::confined::Confined;
 
 use crate::head;
 use crate::port::Port;
+use crate::record::Record;
 
 /// Bodies up to this size are copied at once; a larger one is kept alive and
 /// written from where the application has it.
@@ -39,6 +40,8 @@ pub(crate) struct Reply {
     stage: RefCell<Stage>,
     /// Python's socket, if the application has taken over.
     client_socket: OnceCell<Py<PyAny>>,
+    /// Kept for hooks, where there are any.
+    pub(crate) record: Option<Box<Record>>,
 }
 
 /// What was asked for.
@@ -66,12 +69,13 @@ enum Stage {
 }
 
 impl Reply {
-    pub(crate) fn new(port: Port, question: Question) -> Rc<Self> {
+    pub(crate) fn new(port: Port, question: Question, record: Option<Box<Record>>) -> Rc<Self> {
         Rc::new(Self {
             port,
             question,
             stage: RefCell::new(Stage::Awaiting),
             client_socket: OnceCell::new(),
+            record,
         })
     }
 
@@ -110,6 +114,9 @@ impl Reply {
             return Err(PyAssertionError::new_err("Response headers already set!"));
         }
         let head = head::read(status, headers)?;
+        if let Some(record) = &self.record {
+            record.answer(status, headers);
+        }
         self.stage.replace(Stage::Started(head));
         Ok(())
     }
@@ -205,6 +212,9 @@ impl Reply {
     }
 
     fn give(&self, chunk: Chunk<'_>, part: Part) -> PyResult<()> {
+        if let (Some(record), Question::Whole) = (&self.record, self.question) {
+            record.gave(chunk.len());
+        }
         let short = matches!(*self.stage.borrow(), Stage::Sending { missing: Some(1..) });
         if part == Part::Last && !short {
             self.stage.replace(Stage::Complete);

@@ -1,5 +1,8 @@
 //! What an operator may change about WSGI.
 
+use std::sync::Arc;
+
+use pyo3::prelude::*;
 use rgunicorn_core::proxy::Trusted;
 
 /// Settings of the WSGI bridge.
@@ -21,6 +24,8 @@ pub struct Settings {
     pub trusted: Trusted,
     /// Writes what the application prints to `wsgi.errors`.
     pub errors: fn(&str),
+    /// What is called around each request: `rgunicorn._request_hooks.RequestHooks`.
+    pub hooks: Option<Arc<Py<PyAny>>>,
 }
 
 /// What becomes of a request's field whose name has an underscore: in environ

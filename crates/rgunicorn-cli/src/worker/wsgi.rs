@@ -133,6 +133,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
         forwarder_headers: config.forwarder_headers.clone(),
         trusted: config.http.proxy.trusted.clone(),
         errors: logging::write_raw,
+        hooks: None,
     }
 }
 
