@@ -123,6 +123,23 @@ enable_stdio_inheritance = False
 proc_name = None
 default_proc_name = "gunicorn"
 
+# Server hooks (docs/HOOKS.md): functions, or the dotted paths of functions
+on_starting = None
+on_reload = None
+when_ready = None
+pre_fork = None
+post_fork = None
+post_worker_init = None
+worker_int = None
+worker_abort = None
+pre_exec = None
+pre_request = None
+post_request = None
+child_exit = None
+worker_exit = None
+nworkers_changed = None
+on_exit = None
+
 # No effect in this version, or an error (docs/SETTINGS.md says which)
 keyfile = None
 certfile = None

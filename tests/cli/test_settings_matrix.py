@@ -17,6 +17,8 @@ import pytest
 from client import Client
 from command import eventually, run, serving, text_of
 
+from rgunicorn._hooks import ARITIES
+
 TESTS = Path(__file__).parents[1]
 APPS = Path(__file__).parent / "apps"
 SOURCES = ["file", "environment", "command line"]
@@ -548,6 +550,7 @@ ENDS = {
 }
 
 SEEN_ELSEWHERE = {
+    **dict.fromkeys(ARITIES, "cli/test_hooks.py"),
     "asgi_disconnect_grace_period": "asgi/test_send.py",
     "body_min_rate": "http/test_deadlines.py",
     "config": "cli/test_config.py",

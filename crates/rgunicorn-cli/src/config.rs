@@ -31,6 +31,7 @@ use crate::settings::Settings;
 
 pub(crate) mod application;
 mod check;
+mod hooks;
 pub(crate) mod process;
 pub(crate) mod logging;
 mod proxy;
@@ -45,6 +46,7 @@ pub(crate) use reload::Reload;
 use application::Source;
 use check::LONGEST;
 use check::MOST_WORKERS;
+use hooks::Hooks;
 
 /// Everything the master and the workers are told.
 #[derive(Clone, Debug)]
@@ -93,6 +95,7 @@ pub(crate) struct Config {
     pub(crate) objects: Arc<Objects>,
     /// Every value as it was given, for Python code to look at.
     values: Dict,
+    pub(crate) hooks: Hooks,
     /// To be logged as soon as there is a log.
     pub(crate) warnings: Vec<String>,
     pub(crate) asked_for: AskedFor,
@@ -122,7 +125,7 @@ pub(crate) enum Lifespan {
 
 impl Config {
     /// Checks what all sources say. Relative paths mean the current directory.
-    pub(crate) fn of(layers: Layers) -> Result<Self, Failure> {
+    pub(crate) fn of(py: Python<'_>, layers: Layers) -> Result<Self, Failure> {
         let here = env::current_dir()
             .map_err(|error| Failure::Config(format!("no current directory: {error}")))?;
         let settings: Settings = layers
@@ -135,7 +138,7 @@ impl Config {
             objects: layers.objects,
             warnings: layers.warnings,
         }
-        .config(&here)
+        .config(py, &here)
     }
 
     /// Goes where `chdir` says and makes that the first place to import modules from, after those
@@ -185,7 +188,7 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    fn config(mut self, here: &Path) -> Result<Config, Failure> {
+    fn config(mut self, py: Python<'_>, here: &Path) -> Result<Config, Failure> {
         self.refuse_what_is_missing()?;
         self.warn_of_no_effect();
         let (interface, threads) = self.worker()?;
@@ -239,6 +242,7 @@ impl Checked<'_> {
             logging,
             values: self.figment.extract().unwrap_or_default(),
             asked_for: self.asked_for(),
+            hooks: self.hooks(py)?,
             objects: Arc::new(self.objects),
             warnings: self.warnings,
         })

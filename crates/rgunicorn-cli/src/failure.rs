@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use rgunicorn_supervisor::SupervisorError;
 
@@ -33,6 +34,17 @@ pub(crate) enum Failure {
         /// The traceback, without our frames.
         traceback: String,
     },
+    /// A hook of the user's raised an error.
+    #[error("the hook {hook} failed")]
+    Hook {
+        /// The setting.
+        hook: &'static str,
+        /// The traceback, without our frames.
+        traceback: String,
+    },
+    /// A hook of the user's ended the program with this exit code.
+    #[error("a hook ended the program with {0}")]
+    Ended(u8),
     /// An address cannot be bound, and the log says why.
     #[error("cannot listen")]
     Bind,
@@ -71,6 +83,18 @@ impl WrongValue {
 }
 
 impl Failure {
+    /// What an exception that left a hook means.
+    pub(crate) fn of_hook(py: Python<'_>, hook: &'static str, error: PyErr) -> Self {
+        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+            Self::Python(error)
+        } else if error.is_instance_of::<PySystemExit>(py) {
+            Self::Ended(exit::of_system_exit(py, &error))
+        } else {
+            let traceback = traceback_of(py, &error);
+            Self::Hook { hook, traceback }
+        }
+    }
+
     /// Tells the user on standard error; returns the exit code.
     #[expect(
         clippy::print_stderr,
@@ -84,6 +108,7 @@ impl Failure {
                 return report_usage(error);
             }
             Self::Bind => {}
+            Self::Ended(code) => return *code,
             Self::Python(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
                 return exit::INTERRUPTED;
             }
@@ -91,7 +116,9 @@ impl Failure {
                 error.print(py);
                 return exit::INTERNAL;
             }
-            Self::UserCode { traceback, .. } => eprintln!("{traceback}\n\nError: {self}"),
+            Self::Hook { traceback, .. } | Self::UserCode { traceback, .. } => {
+                eprintln!("{traceback}\n\nError: {self}");
+            }
             failure => eprintln!("\nError: {}", with_causes(failure)),
         }
         exit::CONFIG
@@ -100,6 +127,7 @@ impl Failure {
     /// All that is known, for the log.
     pub(crate) fn in_full(&self, py: Python<'_>) -> String {
         match self {
+            Self::Hook { traceback, .. } => traceback.clone(),
             Self::UserCode { traceback, .. } => format!("{self}\n{traceback}"),
             Self::Python(error) => traceback_of(py, error),
             failure => with_causes(failure),

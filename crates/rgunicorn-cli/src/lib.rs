@@ -8,6 +8,7 @@ mod command;
 mod master;
 mod embedded;
 mod worker;
+mod hooks;
 mod load;
 mod environment;
 mod logging;

@@ -1,6 +1,7 @@
 //! The application: from `MODULE[:NAME]` or a Paste file to a callable and how to call it, or to
 //! the reason why not.
 
+use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
 use crate::config::Config;
@@ -27,6 +28,12 @@ pub(crate) enum LoadError {
         /// What was raised.
         error: PyErr,
     },
+    /// The worker cannot become who it is to run as.
+    #[error("Cannot become the user and group of the workers: {0}")]
+    Owner(String),
+    /// A hook of the user's ended the process.
+    #[error("a hook ended the worker with {0}")]
+    Ended(u8),
 }
 
 /// An application, and how it is called.
@@ -95,6 +102,22 @@ fn find<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyAny>> {
 }
 
 impl LoadError {
+    /// What keeps a worker from becoming who it is to run as.
+    pub(crate) fn owner(error: impl std::error::Error) -> Self {
+        Self::Owner(error.to_string())
+    }
+
+    /// What an exception means that left a hook before there was an application.
+    pub(crate) fn of_hook(py: Python<'_>, error: &PyErr) -> Self {
+        if error.is_instance_of::<PySystemExit>(py) {
+            return Self::Ended(exit::of_system_exit(py, error));
+        }
+        Self::Raised {
+            traceback: failure::traceback_of(py, error),
+            error: error.clone_ref(py),
+        }
+    }
+
     fn from_python(py: Python<'_>, error: &PyErr) -> Self {
         let is = |name: &str| -> PyResult<bool> {
             let class = py.import("rgunicorn._import")?.getattr(name)?;
@@ -117,15 +140,16 @@ impl LoadError {
     pub(crate) fn raised(&self) -> Option<&PyErr> {
         match self {
             Self::Raised { error, .. } => Some(error),
-            Self::Missing(_) | Self::Unusable(_) => None,
+            Self::Missing(_) | Self::Unusable(_) | Self::Owner(_) | Self::Ended(_) => None,
         }
     }
 
     /// What the process should end with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Missing(_) | Self::Raised { .. } => exit::WORKER_BOOT,
+            Self::Missing(_) | Self::Owner(_) | Self::Raised { .. } => exit::WORKER_BOOT,
             Self::Unusable(_) => exit::APP_LOAD,
+            Self::Ended(code) => *code,
         }
     }
 

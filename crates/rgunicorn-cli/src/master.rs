@@ -6,6 +6,7 @@
 //! Read next: [`worker`](crate::worker), where every fork ends up.
 
 mod daemon;
+mod host;
 mod metrics;
 mod opening;
 mod origin;
@@ -13,36 +14,33 @@ mod sockets;
 mod title;
 
 use std::env;
-use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use rgunicorn_supervisor::Fork;
-use rgunicorn_supervisor::Host;
 use rgunicorn_supervisor::Inheritance;
-use rgunicorn_supervisor::Others;
 use rgunicorn_supervisor::Outcome;
 use rgunicorn_supervisor::Pidfile;
 use rgunicorn_supervisor::Seat;
 use rgunicorn_supervisor::Settings;
 use rgunicorn_supervisor::SupervisorError;
 use rgunicorn_supervisor::VARIABLES;
-use rgunicorn_supervisor::WorkerNumber;
 
 use crate::config::Config;
 use crate::config::process::Background;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
+use crate::hooks::MasterHooks;
 use crate::interface::Interface;
 use crate::load;
 use crate::load::Loaded;
 use crate::logging;
 use crate::operator::Operator;
 use crate::worker;
+use crate::worker::Inherited;
 use crate::worker::Start;
 use metrics::Metrics;
 pub(crate) use origin::Origin;
@@ -70,6 +68,9 @@ pub(crate) fn serve(
     if config.process.background != Background::No && predecessor.is_none() {
         go_into_background(py, &config, &origin)?;
     }
+    let mut hooks = MasterHooks::default();
+    hooks.configure(py, &config)?;
+    hooks.call(py, "nworkers_changed", (config.workers,))?;
     let preloaded = match config
         .preload_app
         .then(|| load::load_app(py, &config))
@@ -81,10 +82,15 @@ pub(crate) fn serve(
             return Ok(error.exit_code());
         }
     };
+    if let Some(loaded) = &preloaded {
+        hooks.call(py, "loaded", (&loaded.app,))?;
+    }
     tracing::info!("Starting rgunicorn {}", env!("CARGO_PKG_VERSION"));
     let pidfile = own_pidfile(&config, predecessor);
     let pidfile = pidfile.map(Pidfile::create).transpose()?;
+    hooks.call(py, "on_starting", ())?;
     let sockets = Sockets::open(py, &config, inheritance)?;
+    hooks.show(py, sockets.listeners())?;
     rgunicorn_supervisor::hold_signals()?;
     tracing::info!("Listening at: {} ({})", sockets, process::id());
     let says_worker = !say_worker(&config, preloaded.as_ref());
@@ -101,11 +107,13 @@ pub(crate) fn serve(
         predecessor,
         preloaded,
         says_worker,
+        hooks,
+        failure: None,
     };
     title::set(py, Role::Master, &master.name());
     match rgunicorn_supervisor::run(master.settings(), &mut master)? {
-        Outcome::Child(seat) => Ok(master.become_worker(seat)),
-        Outcome::Stopped(code) => Ok(code),
+        Outcome::Child(seat) => Ok(master.become_worker(seat)?),
+        Outcome::Stopped(code) => master.end(code),
     }
 }
 
@@ -184,6 +192,9 @@ struct Master<'py> {
     preloaded: Option<Loaded>,
     /// Whether the next worker says how it calls the application.
     says_worker: bool,
+    hooks: MasterHooks,
+    /// Why it must not serve at all.
+    failure: Option<Failure>,
 }
 
 impl Master<'_> {
@@ -224,27 +235,27 @@ impl Master<'_> {
     }
 
     /// After the fork, in the child: gives up what is the master's and lives as a worker.
-    fn become_worker(self, seat: Seat) -> u8 {
+    fn become_worker(self, seat: Seat) -> PyResult<u8> {
         let name = self.name();
-        let failed = |what: &str, error: &dyn std::error::Error| {
-            tracing::error!("{what}: {error}");
-            exit::WORKER_BOOT
-        };
         let listeners = match self.sockets.into_listeners(self.config.backlog) {
             Ok(listeners) => listeners,
-            Err(error) => return failed("Cannot listen", &error),
+            Err(error) => {
+                tracing::error!("Cannot listen: {error}");
+                return Ok(exit::WORKER_BOOT);
+            }
         };
-        // From here on the worker can do no more than its user.
-        if let Err(error) = self.config.process.owner.become_it() {
-            return failed("Cannot become the user and group of the workers", &error);
-        }
         title::set(self.py, Role::Worker, &name);
         let start = match self.preloaded {
             Some(loaded) => Start::With(loaded),
             None if self.says_worker => Start::First,
             None => Start::Empty,
         };
-        worker::run(self.py, &self.config, listeners, seat, start)
+        let inherited = Inherited {
+            listeners,
+            seat,
+            hooks: self.hooks.in_worker(self.py)?,
+        };
+        Ok(worker::run(self.py, &self.config, inherited, start))
     }
 
     /// Restores what the present configuration asks of the process.
@@ -252,6 +263,28 @@ impl Master<'_> {
         self.environment.put_back(self.py)?;
         self.environment = Environment::set(self.py, &self.config.app.environment)?;
         self.config.enter_directory(self.py)
+    }
+
+    /// Calls the hooks of a reload, those of the configuration that is now in use.
+    fn tell_of_reload(&mut self) {
+        let configured = self.hooks.configure(self.py, &self.config);
+        let shown = configured.and_then(|()| self.hooks.show(self.py, self.sockets.listeners()));
+        if let Err(failure) = shown {
+            tracing::error!("Cannot set up the hooks\n{}", failure.in_full(self.py));
+        }
+        let workers = self.config.workers;
+        self.hooks.tell(self.py, "nworkers_changed", (workers,));
+        self.hooks.tell(self.py, "on_reload", ());
+    }
+
+    /// All workers are gone: the last words.
+    fn end(self, code: u8) -> Result<u8, Failure> {
+        drop(self.pidfile);
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        self.hooks.tell(self.py, "on_exit", ());
+        Ok(code)
     }
 
     /// Takes a configuration into use, as far as a running master can. What is preloaded stays
@@ -288,89 +321,5 @@ impl Master<'_> {
             Ok(pidfile) => self.pidfile = pidfile,
             Err(error) => tracing::error!("{}", Failure::from(error).in_full(self.py)),
         }
-    }
-}
-
-impl Host for Master<'_> {
-    fn fork(&mut self, _: WorkerNumber) -> io::Result<Fork> {
-        if self.preloaded.is_some() {
-            // What is loaded now is shared until written to; a collection in a worker would write.
-            self.py.import("gc")?.call_method0("freeze")?;
-        }
-        let side = self.fork_process()?;
-        self.says_worker &= side == Fork::Child;
-        Ok(side)
-    }
-
-    fn reload(&mut self) -> Option<Settings> {
-        let mut read = || {
-            self.origin.enter()?;
-            self.environment.put_back(self.py)?;
-            self.operator.read(self.py)
-        };
-        let adopted = read().and_then(|config| self.adopt(config));
-        if let Err(failure) = adopted {
-            tracing::error!(
-                "Reload with the old configuration: {}",
-                failure.in_full(self.py)
-            );
-            if let Err(error) = self.go_back() {
-                tracing::error!(
-                    "Cannot go back to '{}': {error}",
-                    self.config.directory.display()
-                );
-            }
-        }
-        Some(self.settings())
-    }
-
-    fn reopen_logs(&mut self) {
-        logging::reopen();
-        // A worker's user may not be allowed to create it.
-        if let Err(failure) = logging::open_access_log(&self.config) {
-            tracing::error!("{}", failure.in_full(self.py));
-        }
-        give_logs(&self.config);
-    }
-
-    fn resting(&mut self, workers: usize) -> Option<Duration> {
-        let Self {
-            py,
-            config,
-            sockets,
-            ..
-        } = self;
-        self.metrics.tell_workers(workers);
-        self.metrics.tell_backlog(*py, config, sockets)
-    }
-
-    fn stopping(&mut self, others: Others) {
-        self.sockets.close(others);
-    }
-
-    fn predecessor(&self) -> Option<i32> {
-        self.predecessor
-    }
-
-    fn fork_master(&mut self) -> io::Result<Fork> {
-        Ok(self.fork_process()?)
-    }
-
-    fn become_master(&mut self) -> ! {
-        if let Err(error) = self.start_successor() {
-            tracing::error!("Cannot start a new master: {error}");
-        }
-        // Python's own exit would do what is registered for the end of the server.
-        let os = self.py.import("os");
-        let _ = os.and_then(|os| os.call_method1("_exit", (exit::CONFIG,)));
-        process::abort()
-    }
-
-    fn promoted(&mut self) {
-        if let (Some(path), Some(pid)) = (&self.config.pidfile, self.predecessor.take()) {
-            let pidfile = Pidfile::take_over(path, pid);
-            self.replace_pidfile(pidfile.map(Some));
-        }
-        title::set(self.py, Role::Master, &self.name());
     }
 }

@@ -29,7 +29,7 @@ impl Operator {
         match self {
             Self::CommandLine(argv) => {
                 config::import_from(py, &env::current_dir()?)?;
-                Config::of(Layers::read(py, argv)?)
+                Config::of(py, Layers::read(py, argv)?)
             }
             Self::Program(program) => {
                 let given = program.bind(py).call_method0("given")?;
@@ -47,5 +47,5 @@ pub(crate) fn of_program(
 ) -> Result<Config, Failure> {
     let mut layers = Layers::of_program(given)?;
     layers.objects.set(APP, load);
-    Config::of(layers)
+    Config::of(given.py(), layers)
 }

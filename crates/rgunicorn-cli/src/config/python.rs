@@ -22,12 +22,15 @@ impl Config {
             values.set_item(spec.name, self.value_of(py, spec)?)?;
         }
         values.set_item("chdir", self.directory.as_os_str())?;
+        // As in gunicorn, where this is the application unless somebody says something else.
+        values.set_item("default_proc_name", &self.process.name)?;
         py.import("rgunicorn._configuration")?
             .call_method1("Configuration", (values,))
     }
 
     fn value_of<'py>(&self, py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(object) = self.objects.get(py, spec.name) {
+        let object = self.hooks.get(py, spec.name);
+        if let Some(object) = object.or_else(|| self.objects.get(py, spec.name)) {
             return Ok(object);
         }
         let value = self.values.get(spec.name);

@@ -255,6 +255,41 @@ settings! {
         /// Name of the server in process titles where proc_name is not set. [default: the application]
         default_proc_name: Text { default: Some("gunicorn") }
     }
+    "Server Hooks" {
+        /// Called in the master with (server), once the pid file is written, before addresses are bound.
+        on_starting: Hook {}
+        /// Called in the master with (server) at HUP, once the configuration was read anew.
+        on_reload: Hook { compared: Compared::Better("called also where the new configuration cannot be used and the old one stays") }
+        /// Called in the master with (server), once it listens, before the first worker.
+        when_ready: Hook {}
+        /// Called in the master with (server, worker), before each fork.
+        pre_fork: Hook { compared: Compared::Better("an error stops that worker and not the server") }
+        /// Called in the worker with (server, worker), right after the fork.
+        post_fork: Hook {}
+        /// Called in the worker with (worker), once the application was loaded. The application that it leaves in
+        /// `worker.wsgi` is served.
+        post_worker_init: Hook {}
+        /// Called in the worker with (worker) at INT and QUIT.
+        worker_int: Hook { compared: Compared::Better("an error is logged, and called once") }
+        /// Called in the worker with (worker) when the master gave it up because it hangs, after its stacks were logged.
+        worker_abort: Hook { compared: Compared::Better("the stacks are logged before") }
+        /// Called with (server) in a copy of the master that is about to become the next one (USR2).
+        pre_exec: Hook {}
+        /// Called in the worker with (worker, req), before the application.
+        pre_request: Hook {}
+        /// Called in the worker with (worker, req, environ, resp), or only the first two or three of them, once the
+        /// call of the application is over.
+        post_request: Hook { compared: Compared::Better("knows the answer to a request that failed; ASGI: also without access log") }
+        /// Called in the master with (server, worker), when a worker's process is gone.
+        child_exit: Hook { compared: Compared::Better("called for workers that failed to boot too") }
+        /// Called in the worker with (server, worker), as the last thing before its process ends.
+        worker_exit: Hook {}
+        /// Called in the master with (server, new_value, old_value), when the number of workers to keep is set: at the
+        /// start, when old_value is None, at HUP, TTIN and TTOU.
+        nworkers_changed: Hook {}
+        /// Called in the master with (server), as the last thing before it ends.
+        on_exit: Hook {}
+    }
     "SSL" {
         /// The server's private key.
         keyfile: OptionalText { flags: &["--keyfile", "--ssl-keyfile"], meta: "FILE", compared: Compared::NoEffect(NO_TLS_SO_REFUSED) }
@@ -312,26 +347,11 @@ const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
 pub(crate) const NOT_YET: &[&str] = &[
-    "child_exit",
     "http2_cleartext",
     "http2_initial_window_size",
     "http2_max_concurrent_streams",
     "http2_max_frame_size",
     "http2_max_header_list_size",
     "http_protocols",
-    "nworkers_changed",
-    "on_exit",
-    "on_reload",
-    "on_starting",
-    "post_fork",
-    "post_request",
-    "post_worker_init",
-    "pre_exec",
-    "pre_fork",
-    "pre_request",
     "websocket_max_message_size",
-    "when_ready",
-    "worker_abort",
-    "worker_exit",
-    "worker_int",
 ];

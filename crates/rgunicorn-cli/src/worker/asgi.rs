@@ -3,12 +3,11 @@
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use rgunicorn_core::listen::Listener;
 use rgunicorn_eventloop::reactor;
 use rgunicorn_eventloop::reactor::Reactor;
 use rgunicorn_eventloop::task::ends_process;
-use rgunicorn_supervisor::Seat;
 
+use super::Inherited;
 use super::course::Course;
 use super::life::Life;
 use super::life::Parts;
@@ -19,8 +18,7 @@ use crate::config::LogLevel;
 pub(super) fn serve(
     py: Python<'_>,
     config: &Config,
-    listeners: Vec<Listener>,
-    seat: Seat,
+    inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
     let module = py.import("rgunicorn._asyncio")?;
@@ -29,7 +27,12 @@ pub(super) fn serve(
     event_loop.call_method1("attach", (&reactor,))?;
     let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
     let app = traced(config, app)?;
-    let course = Course::new(config.clone(), seat, runtime);
+    let Inherited {
+        listeners,
+        seat,
+        hooks,
+    } = inherited;
+    let course = Course::new(config.clone(), seat, runtime, hooks);
     let parts = Parts {
         course: Rc::clone(&course),
         listeners,

@@ -23,8 +23,11 @@ use tokio::runtime::LocalRuntime;
 use tokio::time::sleep_until;
 
 use super::memory::Memory;
+use super::served::Calls;
+use super::served::Served;
 use crate::config::Config;
 use crate::exit;
+use crate::hooks::WorkerHooks;
 use crate::logging;
 
 /// What a worker is to do.
@@ -48,62 +51,6 @@ const RESERVE: Duration = Duration::from_secs(1);
 /// How often the heartbeat is shown, at the least.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// The server of a worker, whatever its applications are.
-pub(crate) trait Served {
-    fn drain(&self);
-    fn stop(&self);
-    fn abort(&self);
-    fn connections(&self) -> usize;
-    fn bid_farewell(&self) -> usize;
-    fn reopen_access_log(&self) -> std::io::Result<()>;
-    /// Cancels the calls that run.
-    fn cancel(&self);
-    /// What is to be done every now and then.
-    fn look_after(&self, config: &Config);
-}
-
-/// What an application adds to how its server is steered.
-pub(crate) trait Calls {
-    /// Cancels the calls that run.
-    fn cancel(&self);
-    /// What is to be done every now and then.
-    fn look_after(&self, config: &Config);
-}
-
-impl<A: App + Calls> Served for Server<A> {
-    fn drain(&self) {
-        self.drain();
-    }
-
-    fn stop(&self) {
-        self.stop();
-    }
-
-    fn abort(&self) {
-        self.abort();
-    }
-
-    fn connections(&self) -> usize {
-        self.connections()
-    }
-
-    fn bid_farewell(&self) -> usize {
-        self.bid_farewell()
-    }
-
-    fn reopen_access_log(&self) -> std::io::Result<()> {
-        self.reopen_access_log()
-    }
-
-    fn cancel(&self) {
-        self.app().cancel();
-    }
-
-    fn look_after(&self, config: &Config) {
-        self.app().look_after(config);
-    }
-}
-
 /// The course of one worker's life.
 pub(super) struct Course {
     pub(super) config: Config,
@@ -115,10 +62,25 @@ pub(super) struct Course {
     give_up_starting: RefCell<Option<Box<dyn Fn()>>>,
     memory: Memory,
     exit_code: Cell<u8>,
+    pub(super) hooks: WorkerHooks,
+    /// Whether a hook asked for this worker's end, and was heard.
+    asked_to_leave: Cell<Asked>,
+}
+
+/// Whether something was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    No,
+    Yes,
 }
 
 impl Course {
-    pub(super) fn new(mut config: Config, seat: Seat, runtime: Rc<LocalRuntime>) -> Rc<Self> {
+    pub(super) fn new(
+        mut config: Config,
+        seat: Seat,
+        runtime: Rc<LocalRuntime>,
+        hooks: WorkerHooks,
+    ) -> Rc<Self> {
         let more = at_random(config.max_requests_jitter);
         let enough = config.http.enough_calls;
         config.http.enough_calls = enough.map(|enough| enough.saturating_add(more));
@@ -131,10 +93,15 @@ impl Course {
             server: RefCell::default(),
             give_up_starting: RefCell::default(),
             exit_code: Cell::new(exit::OK),
+            hooks,
+            asked_to_leave: Cell::new(Asked::No),
         })
     }
 
+    /// What the worker's process ends with. Lets hooks know how often the application was called.
     pub(super) fn exit_code(&self) -> u8 {
+        let calls = self.server().map_or(0, |server| server.calls());
+        self.hooks.tell("served", (calls,));
         self.exit_code.get()
     }
 
@@ -164,7 +131,8 @@ impl Course {
         drop(context);
         let served: Rc<dyn Served> = Rc::<Server<A>>::clone(&server);
         self.server.replace(Some(served));
-        if self.config.http.enough_calls.is_some() {
+        if let Some(enough) = self.config.http.enough_calls {
+            self.hooks.tell("enough", (enough.get(),));
             let (this, server) = (Rc::clone(self), Rc::clone(&server));
             self.runtime.spawn_local(async move {
                 server.used_enough().await;
@@ -202,6 +170,11 @@ impl Course {
 
     /// TERM: finishes what began, within the graceful timeout.
     pub(super) fn drain(self: &Rc<Self>) {
+        if self.hooks.were_aborted() {
+            self.exit_code.set(exit::ABORTED);
+            return self.end_at_once();
+        }
+        self.hooks.tell("leave", ());
         let graceful = self.config.graceful_timeout;
         if !self.begin_stop(graceful) {
             return;
@@ -214,6 +187,12 @@ impl Course {
 
     /// INT and QUIT: cancels what runs. Overtakes a drain.
     pub(super) fn stop(self: &Rc<Self>) {
+        self.hooks.tell("leave", ());
+        self.hooks.tell("worker_int", ());
+        self.end_at_once();
+    }
+
+    fn end_at_once(self: &Rc<Self>) {
         self.begin_stop(FAST);
         if let Some(server) = self.server() {
             server.stop();
@@ -282,6 +261,7 @@ impl Course {
             server.look_after(&self.config);
         }
         self.mind_memory();
+        self.mind_hooks();
         self.beat_interval()
     }
 
@@ -291,6 +271,17 @@ impl Course {
             let mebibytes = bytes >> 20;
             tracing::info!("Autorestarting worker: it uses {mebibytes} MiB, more than max_rss.");
             self.seat.wants_replacement();
+        }
+    }
+
+    /// Heeds a hook that wants this worker to leave.
+    fn mind_hooks(&self) {
+        if self.asked_to_leave.get() == Asked::No && self.hooks.want_to_leave() {
+            self.asked_to_leave.set(Asked::Yes);
+            if self.plan() == Plan::Serve {
+                tracing::info!("Autorestarting worker after current request.");
+                self.seat.wants_replacement();
+            }
         }
     }
 

@@ -20,10 +20,10 @@ use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_eventloop::awaitable::resolve;
 
-use super::course::Calls;
 use super::course::Course;
 use super::course::Plan;
 use super::reloading;
+use super::served::Calls;
 use super::steering;
 use crate::config;
 use crate::config::Config;
@@ -82,14 +82,10 @@ impl Life {
         let py = app.py();
         // Taken in the root task: what the lifespan set stays in the lifespan.
         let context = py.import("contextvars")?.call_method0("copy_context")?;
+        let mut settings = asgi_settings(&self.course.config);
+        settings.hooks = self.course.hooks.requests(py)?;
         let event_loop = self.event_loop.bind(py);
-        let app = AsgiApp::new(
-            app,
-            event_loop,
-            &context,
-            &asgi_settings(&self.course.config),
-            lifespan.state(py),
-        )?;
+        let app = AsgiApp::new(app, event_loop, &context, &settings, lifespan.state(py))?;
         self.course.make_server(app, self.listeners.take())
     }
 }

@@ -15,7 +15,6 @@ use rgunicorn_core::app::App;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_eventloop::drive;
-use rgunicorn_supervisor::Seat;
 use rgunicorn_wsgi::app::Waiting;
 use rgunicorn_wsgi::app::WsgiApp;
 use rgunicorn_wsgi::pool::PooledApp;
@@ -24,10 +23,12 @@ use tokio::task::JoinError;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::course::Calls;
+use super::Inherited;
 use super::course::Course;
 use super::course::Plan;
 use super::course::show_life;
+use super::leave;
+use super::served::Calls;
 use super::steering;
 use crate::config::Config;
 use crate::logging;
@@ -36,12 +37,10 @@ use crate::logging;
 pub(super) fn serve(
     py: Python<'_>,
     config: &Config,
-    listeners: Vec<Listener>,
-    seat: Seat,
+    inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
-    steering::listen(&course)?;
+    let (course, listeners) = begin(config, inherited)?;
     let beat = course.seat.beat();
     let waiting = Waiting {
         // The worker does not hang while a call waits for its client.
@@ -49,7 +48,9 @@ pub(super) fn serve(
         every: course.beat_interval(),
         patience: config.http.write_timeout,
     };
-    let app = WsgiApp::new(app, &settings(config), waiting, Box::new(end_worker))?;
+    let mut settings = settings(config);
+    settings.hooks = course.hooks.requests(py)?;
+    let app = WsgiApp::new(app, &settings, waiting, Box::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
     run(&course, &server, |serving| {
         drive::run(py, &course.runtime, serving)
@@ -61,13 +62,13 @@ pub(super) fn serve(
 pub(super) fn serve_pooled(
     py: Python<'_>,
     config: &Config,
-    listeners: Vec<Listener>,
-    seat: Seat,
+    inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?));
-    steering::listen(&course)?;
-    let app = PooledApp::new(app, &settings(config), config.threads, Arc::new(end_worker))?;
+    let (course, listeners) = begin(config, inherited)?;
+    let mut settings = settings(config);
+    settings.hooks = course.hooks.requests(py)?;
+    let app = PooledApp::new(app, &settings, config.threads, Arc::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
     let delivered = Rc::clone(&server);
     let delivering = course
@@ -86,13 +87,25 @@ pub(super) fn serve_pooled(
     };
     let left = py.detach(|| threads.wait(patience.max(LAST_WORDS)));
     if left > 0 {
-        logging::tell_at_once();
         // They would wake up in an interpreter that is being taken apart.
         tracing::warn!("{left} thread(s) still call the application: leaving without them.");
+        leave(py, &course.hooks);
         py.import("os")?
             .call_method1("_exit", (course.exit_code(),))?;
     }
     Ok(course.exit_code())
+}
+
+/// The course of a worker whose runtime has no event loop, and its listeners.
+fn begin(config: &Config, inherited: Inherited) -> PyResult<(Rc<Course>, Vec<Listener>)> {
+    let Inherited {
+        listeners,
+        seat,
+        hooks,
+    } = inherited;
+    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?), hooks);
+    steering::listen(&course)?;
+    Ok((course, listeners))
 }
 
 /// What a thread gets to come back from the application once its client was cut off.
