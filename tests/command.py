@@ -73,9 +73,9 @@ def run(*arguments, cwd, env={}) -> Ended:
 
 
 @contextmanager
-def serving(*arguments, cwd, env={}, pass_fds=(), await_line="Listening at: "):
+def serving(*arguments, cwd, env={}, pass_fds=(), await_line="Listening at: ", command=RGUNICORN):
     """Starts `rgunicorn` and waits for a line on stderr; at the end it must leave TERM with exit code 0."""
-    process = start(arguments, cwd, env, pass_fds)
+    process = start(arguments, cwd, env, pass_fds, command)
     server = Serving(process)
     try:
         if await_line:
@@ -84,14 +84,15 @@ def serving(*arguments, cwd, env={}, pass_fds=(), await_line="Listening at: "):
         if server.ended is None:
             code = server.stop().code
             assert code == 0, f"exit code {code} after SIGTERM"
-        server.ended.assert_no_traceback()
+        if not server.errors_expected:
+            server.ended.assert_no_traceback()
     finally:
         kill_all(process)
 
 
-def start(arguments, cwd, env, pass_fds=()):
+def start(arguments, cwd, env, pass_fds=(), command=RGUNICORN):
     return subprocess.Popen(
-        [RGUNICORN, *map(str, arguments)],
+        [command, *map(str, arguments)],
         cwd=cwd,
         env=environment(env),
         stdin=subprocess.DEVNULL,
@@ -117,6 +118,11 @@ class Serving:
         self.pid = process.pid
         self.stdout, self.stderr = Lines(process.stdout), Lines(process.stderr)
         self.ended = None
+        self.errors_expected = False
+
+    def expect_errors(self):
+        """This test makes the application fail: tracebacks in the log are fine."""
+        self.errors_expected = True
 
     def wait_for_line(self, pattern, timeout=DEADLINE, count=1):
         return self.stderr.wait_for(pattern, timeout, count)
