@@ -79,7 +79,12 @@ def test_a_daemon_can_keep_what_its_output_was_redirected_to(tmp_path):
     try:
         with open(output, "wb") as file:
             process = subprocess.run(
-                list(map(str, command)), cwd=APPS, env=environment({}), stdin=subprocess.DEVNULL, stdout=file, stderr=file
+                list(map(str, command)),
+                cwd=APPS,
+                env=environment({}),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
             )
         assert process.returncode == 0
         daemon.wait_for_log("lifespan")

@@ -159,7 +159,9 @@ class Site:
         return sum(path.read_bytes().count(b"\n") for path in (self.log, self.old_log))
 
 
-@pytest.mark.parametrize("worker_class, app", [("asgi", "checked"), ("sync", "checked_wsgi"), ("gthread", "checked_wsgi")])
+@pytest.mark.parametrize(
+    "worker_class, app", [("asgi", "checked"), ("sync", "checked_wsgi"), ("gthread", "checked_wsgi")]
+)
 def test_a_day_of_operations_fails_no_request(server, tmp_path, worker_class, app):
     site = Site(tmp_path, app)
     site.write(version=1, workers=2)

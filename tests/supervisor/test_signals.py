@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from client import Client
+from command import eventually
 from load import live_workers
 from load import wait_for_death
 from load import wait_until_all_serve
@@ -51,12 +52,20 @@ def test_term_answers_a_request_whose_body_is_on_its_way_and_says_close(site):
         client.send(b"POST /listen HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n")
         s.wait_for_line("listening to the body")
         s.kill(signal.SIGTERM)
-        s.wait_for_line("Handling signal: term")
+        # The master stops listening before it tells the worker, who then does so too.
+        eventually(lambda: refuses(s), "the worker's end of listening")
         client.send(b"body")
         response = client.read_response()
         assert (response.status, response.body, response.closes) == (200, b"body", True)
         client.expect_closed()
         assert s.wait_for_exit() == 0
+
+
+def refuses(s):
+    try:
+        s.connect().close()
+    except ConnectionError:
+        return True
 
 
 def test_term_does_not_wait_for_idle_or_silent_connections(site):

@@ -1,5 +1,6 @@
 """What a service manager is told, and the sockets that it opens: systemd's protocols, without systemd."""
 
+import fcntl
 import json
 import os
 import re
@@ -183,9 +184,7 @@ def test_in_an_upgrade_the_old_master_names_the_new_one_with_its_last_words(by_p
 
 
 def test_the_new_master_feeds_the_watchdog_that_was_the_old_ones(by_path):
-    launcher = (
-        "import os, sys; os.environ['WATCHDOG_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
-    )
+    launcher = "import os, sys; os.environ['WATCHDOG_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", launcher, RGUNICORN, "-k", "asgi", "-b", "127.0.0.1:0", "behaviours:app"]
     variables = {"NOTIFY_SOCKET": by_path.variable, "WATCHDOG_USEC": "200000"}
     with launched(command, APPS, variables) as s:
@@ -255,7 +254,8 @@ def launched(command, cwd, variables={}, pass_fds=()):
 @contextmanager
 def activated(folder, *listening, flags=(), pid_offset=0):
     (folder / "told.py").write_text(TOLD)
-    high = [os.dup2(one.fileno(), 30 + number, inheritable=True) for number, one in enumerate(listening)]
+    # Numbers that nothing in this process has, and that are not those at which they are to be found.
+    high = [fcntl.fcntl(one, fcntl.F_DUPFD, 30) for one in listening]
     command = [sys.executable, "-c", ACTIVATE, ",".join(map(str, high)), pid_offset]
     command += [RGUNICORN, "-k", "asgi", *flags, "told:app"]
     try:

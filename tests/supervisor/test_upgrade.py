@@ -48,7 +48,14 @@ def end(pid, number=signal.SIGTERM):
 
 
 def workers_of(pid):
-    return {child.pid for child in psutil.Process(pid).children() if child.status() != psutil.STATUS_ZOMBIE}
+    return {child.pid for child in psutil.Process(pid).children() if is_alive(child)}
+
+
+def is_alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def answering(s):
