@@ -81,6 +81,19 @@ def test_changed_code_is_served_by_a_new_worker(site, code, worker_class, engine
         s.wait_for_line(BOOTING, count=2)
 
 
+def test_the_worker_that_saw_the_change_calls_worker_int(site, code):
+    code.write("v1")
+    (code.directory / "gunicorn.conf.py").write_text(
+        "def worker_int(worker):\n    worker.log.info('worker_int of %s', worker.pid)\n"
+    )
+    with site() as s:
+        old = s.wait_for_line(BOOTING)[1]
+        assert s.get("/").body == b"v1"
+        code.write("v2")
+        assert s.wait_for_line(r"worker_int of (\d+)")[1] == old
+        answers(s, b"v2")
+
+
 def test_the_operator_is_warned_that_the_reloader_is_on(site, code):
     code.write("v1")
     with site() as s:

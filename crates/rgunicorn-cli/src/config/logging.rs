@@ -169,10 +169,7 @@ impl Checked<'_> {
         })?;
         let facility = self.one_of("syslog_facility", &settings.syslog_facility, &FACILITIES)?;
         let prefix = settings.syslog_prefix.clone();
-        let name = prefix.unwrap_or_else(|| {
-            let app = settings.wsgi_app.as_deref().unwrap_or("rgunicorn");
-            app.replace(':', ".")
-        });
+        let name = prefix.unwrap_or_else(|| self.process_name().replace(':', "."));
         Ok(settings.syslog.then_some(SyslogSettings {
             target,
             facility,

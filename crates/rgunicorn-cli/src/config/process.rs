@@ -84,7 +84,8 @@ impl Checked<'_> {
         find(text).map(Some).ok_or_else(unknown)
     }
 
-    fn process_name(&self) -> String {
+    /// What the server is called, in process titles and elsewhere.
+    pub(super) fn process_name(&self) -> String {
         let settings = &self.settings;
         let named = settings.proc_name.clone().filter(|name| !name.is_empty());
         let by_default = || match self.was_given("default_proc_name") {

@@ -90,7 +90,7 @@ async fn keep_looking(course: &Course, mut alarm: Alarm) -> Result<(), alarm::Al
                 if Python::attach(|py| is_inherited(py, &file)).unwrap_or(false) {
                     tracing::warn!("{file} was loaded by the master: {UNTIL_RESTART}");
                 }
-                // The place of the server hook `worker_int`.
+                course.hooks.tell("worker_int", ());
                 course.seat.wants_replacement();
             }
             Ok(None) => {}
