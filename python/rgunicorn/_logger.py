@@ -61,7 +61,9 @@ def reads_exchanges(log: Any) -> bool:
 
 
 def deliver(log: Any, entries: list[tuple]) -> None:
-    """Tells `log` of lines (level and text) and exchanges. An error of its own must not lose what comes after it."""
+    """Tells `log` of lines (level and text) and exchanges. An error of its own must not lose what comes after it, and
+    `SystemExit` is raised once all is told."""
+    ended: BaseException | None = None
     for entry in entries:
         try:
             if len(entry) == 2:
@@ -72,6 +74,12 @@ def deliver(log: Any, entries: list[tuple]) -> None:
             log_line(logging.ERROR, f"The logger failed\n{traceback.format_exc().rstrip()}")
             if len(entry) == 2:
                 log_line(*entry)
+        except BaseException as error:
+            ended = error
+            if len(entry) == 2:
+                log_line(*entry)
+    if ended is not None:
+        raise ended
 
 
 def _class(named: Any) -> Any:

@@ -140,11 +140,22 @@ class Logger:
         self._set_handler(self.error_log, cfg.errorlog, logging.Formatter(self.error_fmt, self.datefmt))
         if cfg.accesslog:
             self._set_handler(self.access_log, cfg.accesslog, logging.Formatter(self.access_fmt), stream=sys.stdout)
-        if cfg.syslog:
-            self._set_syslog_handler(self.error_log, cfg, self.syslog_fmt, "error")
-            if not cfg.disable_redirect_access_to_syslog:
-                self._set_syslog_handler(self.access_log, cfg, self.syslog_fmt, "access")
+        syslog = self._set_syslog_handlers(cfg)
         _configure(cfg)
+        if any(handler in log.handlers for log, handler in syslog):
+            # Configuring `logging` closes all handlers, and before Python 3.11 these do not open again.
+            for log, handler in syslog:
+                log.removeHandler(handler)
+            self._set_syslog_handlers(cfg)
+
+    def _set_syslog_handlers(self, cfg: Any) -> list[tuple[logging.Logger, logging.Handler]]:
+        logs = [(self.error_log, "error"), (self.access_log, "access")] if cfg.syslog else []
+        if cfg.disable_redirect_access_to_syslog:
+            logs = logs[:1]
+        before = [handler for log, _ in logs for handler in log.handlers]
+        for log, name in logs:
+            self._set_syslog_handler(log, cfg, self.syslog_fmt, name)
+        return [(log, handler) for log, _ in logs for handler in log.handlers if handler not in before]
 
     @property
     def access_log_enabled(self) -> bool:
@@ -244,11 +255,19 @@ class Logger:
 
     def reopen_files(self) -> None:
         """Opens the files of all handlers anew, after they were moved away (USR1)."""
+        problems = []
         for handler in _file_handlers():
             with handler.lock:  # type: ignore[union-attr]
                 if handler.stream is not None:
-                    handler.close()
-                    handler.stream = handler._open()
+                    try:
+                        opened = handler._open()
+                    except OSError as error:
+                        problems.append(error)  # goes on with the file that it has
+                    else:
+                        handler.stream.close()
+                        handler.stream = opened
+        for problem in problems:
+            self.error_log.error("Cannot reopen a log file: %s", problem)
 
     def close_on_exec(self) -> None:
         """Nothing to do: Python's files do not survive an exec."""

@@ -158,3 +158,18 @@ def test_an_idle_server_hardly_wakes(site):
 def wakes(pid) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M)[1])
+
+
+def test_hup_writes_a_pid_file_again_and_keeps_the_old_one_where_the_new_cannot_be_had(site, tmp_path):
+    conf, pidfile = tmp_path / "gunicorn.conf.py", tmp_path / "a.pid"
+    conf.write_text(f"pidfile = {str(pidfile)!r}")
+    with site("-c", conf) as s:
+        for number, wanted in enumerate([tmp_path / "nowhere" / "b.pid", pidfile, pidfile], 1):
+            conf.write_text(f"pidfile = {str(wanted)!r}")
+            if number == 3:
+                pidfile.unlink()
+            s.kill(signal.SIGHUP)
+            s.wait_for_line("Booting worker", count=number + 1)
+            assert pidfile.read_text() == f"{s.pid}\n"
+        s.wait_for_line("cannot use the pid file")
+        s.expect_errors()

@@ -295,14 +295,15 @@ impl Master<'_> {
         logging::open_access_log(&config)?;
         let set_up = logging::set_up(self.py, &config);
         if let Err(failure) = set_up.and_then(|()| self.sockets.rebind(self.py, &config)) {
-            logging::set_up(self.py, &self.config)?;
+            // The files of the old configuration are named from where it is at home.
+            self.go_back()?;
+            if let Err(failure) = logging::set_up(self.py, &self.config) {
+                tracing::error!("{}", failure.in_full(self.py));
+            }
             return Err(failure);
         }
         give_logs(&config);
-        if config.pidfile != self.config.pidfile {
-            let pidfile = own_pidfile(&config, self.predecessor);
-            self.replace_pidfile(pidfile.map(Pidfile::create).transpose());
-        }
+        self.move_pidfile(own_pidfile(&config, self.predecessor));
         if !config.preload_app {
             self.preloaded = None;
         }
@@ -314,6 +315,23 @@ impl Master<'_> {
         self.config = config;
         title::set(self.py, Role::Master, &self.name());
         Ok(())
+    }
+
+    /// The file that is there stays, where no other is wanted or to be had.
+    fn move_pidfile(&mut self, wanted: Option<PathBuf>) {
+        match (self.pidfile.take(), wanted) {
+            (Some(pidfile), Some(path)) if pidfile.path() == path => {
+                let renewed = pidfile.renew();
+                self.pidfile = Some(pidfile);
+                if let Err(error) = renewed {
+                    tracing::error!("{}", Failure::from(error).in_full(self.py));
+                }
+            }
+            (before, wanted) => {
+                self.pidfile = before;
+                self.replace_pidfile(wanted.map(Pidfile::create).transpose());
+            }
+        }
     }
 
     fn replace_pidfile(&mut self, pidfile: Result<Option<Pidfile>, SupervisorError>) {

@@ -34,19 +34,25 @@ impl Pidfile {
     /// [`SupervisorError::Pidfile`] when it cannot be read or written.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, SupervisorError> {
         let path = path.into();
-        let mut attempt = write_new(&path);
-        if let Err(error) = &attempt
-            && error.kind() == ErrorKind::AlreadyExists
-        {
-            if let Some(pid) = owner(&path).filter(|&pid| is_alive(pid) && !is_ours(pid)) {
-                return Err(SupervisorError::AlreadyRunning { pid, path });
-            }
-            attempt = fs::remove_file(&path).and_then(|()| write_new(&path));
+        write(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Writes the file again if somebody removed it.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn renew(&self) -> Result<(), SupervisorError> {
+        if owner(&self.path).is_some_and(is_ours) {
+            return Ok(());
         }
-        match attempt {
-            Ok(()) => Ok(Self { path }),
-            Err(source) => Err(SupervisorError::Pidfile { path, source }),
-        }
+        write(&self.path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Takes the file of a master that is known to have ended. It may be a zombie still, which nobody else
@@ -71,6 +77,24 @@ impl Drop for Pidfile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Writes the file, in the place of one whose process is gone.
+fn write(path: &Path) -> Result<(), SupervisorError> {
+    let mut attempt = write_new(path);
+    if let Err(error) = &attempt
+        && error.kind() == ErrorKind::AlreadyExists
+    {
+        if let Some(pid) = owner(path).filter(|&pid| is_alive(pid) && !is_ours(pid)) {
+            let path = path.to_owned();
+            return Err(SupervisorError::AlreadyRunning { pid, path });
+        }
+        attempt = fs::remove_file(path).and_then(|()| write_new(path));
+    }
+    attempt.map_err(|source| SupervisorError::Pidfile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Creates the file only if there is none, so that of two masters one wins.
