@@ -40,7 +40,7 @@ pub(super) fn serve(
     inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let (course, listeners) = begin(config, inherited)?;
+    let (course, listeners, settings) = begin(py, config, inherited)?;
     let beat = course.seat.beat();
     let waiting = Waiting {
         // The worker does not hang while a call waits for its client.
@@ -48,8 +48,6 @@ pub(super) fn serve(
         every: course.beat_interval(),
         patience: config.http.write_timeout,
     };
-    let mut settings = settings(config);
-    settings.hooks = course.hooks.requests(py)?;
     let app = WsgiApp::new(app, &settings, waiting, Box::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
     run(&course, &server, |serving| {
@@ -65,9 +63,7 @@ pub(super) fn serve_pooled(
     inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let (course, listeners) = begin(config, inherited)?;
-    let mut settings = settings(config);
-    settings.hooks = course.hooks.requests(py)?;
+    let (course, listeners, settings) = begin(py, config, inherited)?;
     let app = PooledApp::new(app, &settings, config.threads, Arc::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
     let delivered = Rc::clone(&server);
@@ -96,8 +92,13 @@ pub(super) fn serve_pooled(
     Ok(course.exit_code())
 }
 
-/// The course of a worker whose runtime has no event loop, and its listeners.
-fn begin(config: &Config, inherited: Inherited) -> PyResult<(Rc<Course>, Vec<Listener>)> {
+/// The course of a worker whose runtime has no event loop, its listeners, and what its application
+/// is told.
+fn begin(
+    py: Python<'_>,
+    config: &Config,
+    inherited: Inherited,
+) -> PyResult<(Rc<Course>, Vec<Listener>, Settings)> {
     let Inherited {
         listeners,
         seat,
@@ -105,7 +106,11 @@ fn begin(config: &Config, inherited: Inherited) -> PyResult<(Rc<Course>, Vec<Lis
     } = inherited;
     let course = Course::new(config.clone(), seat, Rc::new(drive::build()?), hooks);
     steering::listen(&course)?;
-    Ok((course, listeners))
+    let settings = Settings {
+        hooks: course.hooks.requests(py)?,
+        ..settings(config)
+    };
+    Ok((course, listeners, settings))
 }
 
 /// What a thread gets to come back from the application once its client was cut off.
