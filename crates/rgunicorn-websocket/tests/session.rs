@@ -449,6 +449,38 @@ fn messages_below_the_threshold_are_not_compressed() {
 }
 
 #[test]
+fn a_session_that_rested_is_still_understood() {
+    let settings = DeflateSettings {
+        threshold: 0,
+        ..DeflateSettings::default()
+    };
+    let (deflate, agreed) = agreed(&settings);
+    let mut sender = server_of(99, Some(deflate)).sender;
+    let settings = SessionSettings {
+        deflate: Some(agreed),
+        ..SessionSettings::default()
+    };
+    let mut client = Session::new(Role::Client { seed: 1 }, &settings);
+    let mut lengths = Vec::new();
+    for rest in [false, false, true] {
+        if rest {
+            sender.rest();
+        }
+        let mut out = Vec::new();
+        sender
+            .message(Message::Text("the same again"), &mut out)
+            .unwrap();
+        lengths.push(out.len());
+        let heard = hear(&mut client.receiver, [out.as_slice()]);
+        assert_eq!(heard, (vec![Kept::text("the same again")], None));
+    }
+    assert!(
+        lengths[1] < lengths[0] && lengths[2] == lengths[0],
+        "{lengths:?}"
+    );
+}
+
+#[test]
 fn control_frames_are_sent_with_what_fits_them() {
     let mut sender = server().sender;
     let mut out = Vec::new();
