@@ -34,9 +34,9 @@ PROTOCOLS = {
 class Scenario:
     """One request, repeated by every connection for as long as a round lasts.
 
-    `interface` is `asgi`, or how a WSGI application is called: `sync` or, on four threads, `threads`. `connections` is for
-    scenarios that are about a number of connections; 0 leaves it to the command line. `protocol` is one of PROTOCOLS;
-    with HTTP/2, `streams` requests are in flight on each connection.
+    `interface` is `asgi`, or how a WSGI application is called: `sync` or, on four threads, `threads`. `connections` is
+    for scenarios that are about a number of connections; 0 leaves it to the command line. `protocol` is one of
+    PROTOCOLS; with HTTP/2, `streams` requests are in flight on each connection.
     """
 
     name: str

@@ -136,16 +136,7 @@ def granian(certificate, folder):
         yield Target("granian", ("127.0.0.1", port), pid, context_for(certificate))
 
 
-@contextmanager
-def node(certificate, folder):
-    port = free_port()
-    script = Path(__file__).with_name("node_server.js")
-    files = [certificate.key, certificate.chain] if certificate else []
-    with running(["node", script, port, *files], folder, port) as pid:
-        yield Target("node", ("127.0.0.1", port), pid, context_for(certificate), has_application=False)
-
-
-REFERENCES = {"nghttpd": nghttpd, "hypercorn": hypercorn, "granian": granian, "node": node}
+REFERENCES = {"nghttpd": nghttpd, "hypercorn": hypercorn, "granian": granian}
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def flood(target, client, bounded):
 
 
 def verdict(client):
-    """GOAWAY with an error, or None where the server bore it. A hostile client knows no state, so no rules are asked."""
+    """GOAWAY with an error, or None where the server bore it. No rules are asked: a hostile client knows no state."""
     client.rules.check = lambda it: None
     client.grants_window = False
     client.send(ping(b"the last"))

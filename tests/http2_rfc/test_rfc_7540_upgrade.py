@@ -1,4 +1,4 @@
-"""RFC 7540 section 3.2: HTTP/2 by `Upgrade: h2c`. RFC 9113 section 3.1 gives it up, but clients of the older RFC use it.
+"""RFC 7540 section 3.2: HTTP/2 by `Upgrade: h2c`. RFC 9113 gives it up, but clients of the older RFC use it.
 
 Of the reference servers only hypercorn offers it.
 """
