@@ -172,6 +172,9 @@ def test_6_9_1_a_stream_without_a_window_does_not_block_another(target):
 
 
 def test_6_9_1_an_empty_answer_needs_no_window(target):
+    """Such a frame MAY be sent; rgunicorn does."""
+    if target.name != "rgunicorn":
+        pytest.skip("a choice of each server")
     with reading_slowly(target, (INITIAL_WINDOW_SIZE, 0)) as client:
         response = client.exchange(client.post(), b"")
         assert response.complete and response.body == b""

@@ -512,11 +512,12 @@ def test_8_5_connect_without_authority_is_malformed(refused, client):
 
 def test_8_5_connect_is_not_answered_with_a_tunnel(target, client):
     """No server under test is a proxy: any refusal will do, of the stream only."""
+    if target.name != "rgunicorn":
+        pytest.skip("a choice of each server")
     stream = client.fresh_stream()
     client.send(client.headers(stream, connect_headers(), END_HEADERS))
     received = client.read_until(lambda it: it.stream == stream or it.type == GOAWAY, "an answer")
-    if received.type == HEADERS and dict(received.headers)[b":status"][:1] == b"2":
-        assert target.name != "rgunicorn", f"{received}"
+    assert received.type != HEADERS or dict(received.headers)[b":status"][:1] != b"2", received
     client.send(rst_stream(stream))
     if received.type != GOAWAY:
         client.expect_still_serving()
