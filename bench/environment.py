@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bench.servers import REPOSITORY, VENV
 
 PACKAGES = [
     *["rgunicorn", "granian", "uvicorn", "gunicorn", "gunicorn_h1c", "hypercorn", "fastpysgi"],
-    *["websockets", "wsproto"],
+    *["h2", "websockets", "wsproto"],
     *["uvloop", "httptools", "fastapi", "starlette", "pydantic"],
 ]
 
@@ -36,6 +37,7 @@ def describe_environment(load: Load, average: str) -> dict[str, str]:
         "kernel": platform.release(),
         "python": output([str(VENV / "bin/python"), "-VV"]),
         "wrk": output(["wrk", "-v"]).partition(" [")[0],
+        "h2load": output(["h2load", "--version"]) if shutil.which("h2load") else "",
         "hyper": hyper_version(),
         **package_versions(),
     }

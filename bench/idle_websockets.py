@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.measure import SETTLE, Load, busiest, cpu_seconds, drive, memory_kib
+from bench.measure import SETTLE, Load, ask, busiest, cpu_seconds, memory_kib
 from bench.scenarios import Scenario
 from bench.servers import WS_LOAD, Running
 
@@ -40,7 +40,7 @@ def measure_idle_websockets(
     running: Running, server: str, scenario: Scenario, round_number: int, load: Load
 ) -> Iterator[IdleSockets]:
     """Holds more and more connections to one process, each number for as long as a round lasts."""
-    drive(running, scenario, load, 1)
+    ask(running, scenario, load, 1)
     time.sleep(SETTLE)
     rss_before = memory_kib(busiest(running), "Rss")
     for count in sorted(load.idle_counts):

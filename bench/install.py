@@ -1,4 +1,4 @@
-"""Prepares what a run needs: wrk, the peers, raw hyper, and rgunicorn as this checkout has it.
+"""Prepares what a run needs: wrk and h2load, the peers, certificates, raw hyper, and rgunicorn as this checkout has it.
 
 Each step does nothing when its result is already there and up to date.
 """
@@ -12,17 +12,22 @@ import sys
 import venv
 from pathlib import Path
 
-from bench.scenarios import WEBSOCKET_SCENARIOS
-from bench.servers import RAW_HYPER, REFERENCE, REPOSITORY, VENV, WS_LOAD
+from bench.scenarios import SCENARIOS, WEBSOCKET_SCENARIOS
+from bench.servers import CERTIFICATES, RAW_HYPER, REFERENCE, REPOSITORY, VENV, WS_LOAD
 
 REQUIREMENTS = REPOSITORY / "bench/requirements.txt"
 BUILD = "--profile=release --strip=false"
 SOURCES = ["crates", "python", "Cargo.toml", "Cargo.lock", "pyproject.toml"]
 
 
-def prepare(servers: list[str], scenarios: list[str]) -> None:
-    ensure_tools()
+HTTP2_TOOLS = {"h2load": "nghttp2-client", "nghttp": "nghttp2-client"}
+
+
+def prepare(servers: list[str], scenarios: set[str]) -> None:
+    http2 = any(SCENARIOS[name].is_http2 for name in scenarios)
+    ensure_tools({"wrk": "wrk", **(HTTP2_TOOLS if http2 else {})})
     install_peers()
+    make_certificates()
     if "raw-hyper" in servers:
         build("raw-hyper", RAW_HYPER)
     if set(scenarios) & set(WEBSOCKET_SCENARIOS):
@@ -35,16 +40,22 @@ def rgunicorn_can_be_built() -> bool:
     return (REPOSITORY / "pyproject.toml").exists()
 
 
-def ensure_tools() -> None:
+def ensure_tools(packages: dict[str, str]) -> None:
+    """Installs what drives the load: programs, with the packages that they are in."""
     if not shutil.which("taskset"):
         sys.exit("bench: taskset is missing; it is part of util-linux")
-    if shutil.which("wrk"):
+    missing = {program: package for program, package in packages.items() if not shutil.which(program)}
+    if not missing:
         return
+    names = sorted(set(missing.values()))
     if shutil.which("apt-get") and os.geteuid() == 0:
         run(["apt-get", "update", "-qq"])
-        run(["apt-get", "install", "-y", "-qq", "wrk"])
+        run(["apt-get", "install", "-y", "-qq", *names])
     else:
-        sys.exit("bench: wrk is missing; install it (`sudo apt-get install wrk`) and run this again")
+        wanted = " ".join(names)
+        sys.exit(
+            f"bench: {', '.join(missing)} missing; install it (`sudo apt-get install {wanted}`) and run this again"
+        )
 
 
 def allow_descriptors(needed: int) -> None:
@@ -68,6 +79,16 @@ def install_peers() -> None:
         say("installing the peers")
         pip("install", "--upgrade", "-r", str(REQUIREMENTS))
         set_stamp("peers", wanted)
+
+
+def make_certificates() -> None:
+    """One for P-256 and one for RSA, the same for all servers."""
+    for kind, key_type in [("p256", "ECDSA"), ("rsa", "RSA")]:
+        folder = CERTIFICATES / kind
+        if not (folder / "server.key").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            options = ["--quiet", "--dir", str(folder), "--key-type", key_type]
+            run([str(VENV / "bin/python"), "-m", "trustme", *options, "--identities", "localhost", "127.0.0.1"])
 
 
 def build(name: str, program: Path) -> None:

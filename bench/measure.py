@@ -1,22 +1,19 @@
 """Measures one running server: requests per second and latency, processor time, memory, wake-ups.
 
-wrk does the load, or ws-load for WebSocket; everything else is read from /proc, so that a measurement
-adds no work to the two cores it uses.
+generators.py does the load; everything else is read from /proc, so that a measurement adds no work to the two cores it
+uses.
 """
 
-import json
 import os
 import resource
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from bench.generators import CLIENTS, Outcome, generate
 from bench.scenarios import Scenario
-from bench.servers import WS_LOAD, Running
+from bench.servers import Running
 
-SCRIPT = Path(__file__).with_name("wrk.lua")
 WARM_UP = 1
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE = 1.0
@@ -36,6 +33,12 @@ class Load:
         return scenario.connections or self.connections
 
 
+def in_flight(scenario: Scenario, load: Load) -> int:
+    """How many requests wait for their answers at any time."""
+    connections = load.connections_for(scenario)
+    return min(connections, CLIENTS) if scenario.protocol == "resume" else connections * scenario.streams
+
+
 @dataclass(frozen=True)
 class Memory:
     """Of the busiest process, which is the worker, and of all processes, in KiB."""
@@ -49,7 +52,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Sample:
-    """One round of one scenario on one server."""
+    """One round of one scenario on one server. `connections` are those that wait for an answer; in HTTP/2, streams."""
 
     scenario: str
     server: str
@@ -60,6 +63,7 @@ class Sample:
     mean_us: int
     p50_us: int
     p99_us: int
+    max_us: int
     errors: dict[str, int]
     cpu_us_per_request: float
     system_us_per_request: float
@@ -127,31 +131,32 @@ class Clocks:
 
 
 def measure(running: Running, server: str, scenario: Scenario, round_number: int, load: Load) -> Sample:
-    drive(running, scenario, load, WARM_UP)
+    ask(running, scenario, load, WARM_UP)
     before = Clocks.read(running, load)
-    result = drive(running, scenario, load, load.seconds)
+    result = ask(running, scenario, load, load.seconds)
     after = Clocks.read(running, load)
     cpu = after.server - before.server
-    seconds = result["duration_us"] / 1e6
+    seconds = result.duration_us / 1e6
     if running.process.poll() is not None:
         raise running.failure("ended under load")
-    if not result["requests"]:
-        raise running.failure(f"answered nothing under load: {result['errors']}")
-    if not result["errors"]["status"] and result["bytes"] < result["requests"] * len(scenario.answer):
-        raise running.failure(f"sent {result['bytes'] / result['requests']:.0f} bytes per answer under load")
+    if not result.requests:
+        raise running.failure(f"answered nothing under load: {result.errors}")
+    if not result.errors["status"] and result.bytes < result.requests * len(scenario.answer):
+        raise running.failure(f"sent {result.bytes / result.requests:.0f} bytes per answer under load")
     return Sample(
         scenario=scenario.name,
         server=server,
         round=round_number,
-        connections=load.connections_for(scenario),
-        requests=result["requests"],
+        connections=in_flight(scenario, load),
+        requests=result.requests,
         seconds=seconds,
-        mean_us=result["mean_us"],
-        p50_us=result["p50_us"],
-        p99_us=result["p99_us"],
-        errors=result["errors"],
-        cpu_us_per_request=cpu * 1e6 / result["requests"],
-        system_us_per_request=(after.server_system - before.server_system) * 1e6 / result["requests"],
+        mean_us=result.mean_us,
+        p50_us=result.p50_us,
+        p99_us=result.p99_us,
+        max_us=result.max_us,
+        errors=result.errors,
+        cpu_us_per_request=cpu * 1e6 / result.requests,
+        system_us_per_request=(after.server_system - before.server_system) * 1e6 / result.requests,
         core_used=cpu / seconds,
         foreign_load=max(0.0, after.server_core - before.server_core - cpu) / seconds,
         client_foreign_load=max(0.0, after.client_core - before.client_core - (after.wrk - before.wrk)) / seconds,
@@ -161,7 +166,7 @@ def measure(running: Running, server: str, scenario: Scenario, round_number: int
 
 def measure_idle(running: Running, server: str, scenario: Scenario, load: Load) -> Idle:
     """Counts wake-ups after a short burst: some servers are calm only until their first request."""
-    drive(running, scenario, load, WARM_UP)
+    ask(running, scenario, load, WARM_UP)
     time.sleep(SETTLE)
     worker = busiest(running)
     wakeups_before, cpu_before, clock_before = wakeups(running), cpu_seconds(running), time.monotonic()
@@ -180,27 +185,8 @@ def measure_idle(running: Running, server: str, scenario: Scenario, load: Load) 
     )
 
 
-def drive(running: Running, scenario: Scenario, load: Load, seconds: int) -> dict[str, Any]:
-    """Makes the load of a scenario, from the client's core, and returns what came of it."""
-    line = (ws_load if scenario.interface == "websocket" else wrk)(running, scenario, load, seconds)
-    command = ["taskset", "-c", str(load.client_core), *line]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    _text, found, outcome = done.stdout.partition("RESULT ")
-    if not found:
-        raise running.failure(f"{Path(line[0]).name} failed: {done.stdout}{done.stderr}")
-    result: dict[str, Any] = json.loads(outcome)
-    return result
-
-
-def wrk(running: Running, scenario: Scenario, load: Load, seconds: int) -> list[str]:
-    command = ["wrk", "-t1", f"-d{seconds}s", f"-c{load.connections_for(scenario)}", "--latency", "-s", str(SCRIPT)]
-    command += [f"http://127.0.0.1:{running.port}{scenario.path}"]
-    return [*command, "--", scenario.method, *([str(len(scenario.body))] if scenario.body else [])]
-
-
-def ws_load(running: Running, scenario: Scenario, load: Load, seconds: int) -> list[str]:
-    command = [str(WS_LOAD), *scenario.load, "--port", str(running.port), "--path", scenario.path]
-    return [*command, "--connections", str(load.connections_for(scenario)), "--seconds", str(seconds)]
+def ask(running: Running, scenario: Scenario, load: Load, seconds: int) -> Outcome:
+    return generate(running, scenario, load.connections_for(scenario), seconds, load.client_core)
 
 
 def cpu_seconds(running: Running) -> float:

@@ -13,7 +13,7 @@ SUMMARY_NOTE = (
     " round). `!` errors; `?` connections were left waiting; `~` another program used a core; `<` the server left a"
     " fifth of its core idle, so something else was the limit: wrk, or a wait."
 )
-LATENCY = ["hello", "hello1000", "fastapi_json", "fastapi_json1000"]
+LATENCY = ["hello", "hello1000", "fastapi_json", "fastapi_json1000", "h2_hello", "h2_streams10k"]
 LATENCY_NOTE = (
     f"p50 and p99; in parentheses how many times as long as {REFERENCE} it took for 99 of 100 requests (median of the"
     " ratios within a round). All connections ask again as soon as they have their answer, so this is waiting in line"
@@ -53,6 +53,7 @@ def scenario_table(results: Results, scenario: str) -> str:
         "min–max",
         "p50",
         "p99",
+        "longest",
         f"{REFERENCE} / it",
         "CPU per request",
         "of it system",
@@ -66,7 +67,7 @@ def scenario_row(results: Results, scenario: str, server: str) -> list[str]:
     samples = results.of(scenario, server)
     why_missing = results.why_missing(scenario, server)
     if not samples:
-        return [server, *["–"] * 8, why_missing]
+        return [server, *["–"] * 9, why_missing]
     ratio = ratio_to(results, scenario, server)
     return [
         server,
@@ -74,6 +75,7 @@ def scenario_row(results: Results, scenario: str, server: str) -> list[str]:
         f"{min(map(rate, samples)):,.0f}–{max(map(rate, samples)):,.0f}",
         f"{median_of(samples, lambda sample: sample.p50_us) / 1000:.2f} ms",
         f"{median_of(samples, lambda sample: sample.p99_us) / 1000:.2f} ms",
+        f"{max(sample.max_us for sample in samples) / 1000:.2f} ms",
         f"{ratio:.2f}" if ratio else "–",
         f"{median_of(samples, lambda sample: sample.cpu_us_per_request):.1f} µs",
         f"{median_of(samples, lambda sample: sample.system_us_per_request):.1f} µs",

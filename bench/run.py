@@ -32,6 +32,8 @@ from bench.scenarios import SCENARIOS, WEBSOCKET_SCENARIOS
 from bench.servers import REFERENCE, SERVERS, WEBSOCKET_SERVERS, ServerFailed, serving
 
 OVERHEAD = 1.5
+# More of them, and a server gets the options that let it hold so many.
+DEFAULT_CONNECTIONS = 100
 # A program's own files, and connections that are being closed.
 SPARE_DESCRIPTORS = 500
 
@@ -58,8 +60,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     with only_one_benchmark():
-        servers = sorted({server for mode in modes for server in servers_of(mode, arguments)})
-        prepare(servers, [name for mode in modes for name in arguments.only or mode.scenarios])
+        scenarios = {name for mode in modes for name in arguments.only or mode.scenarios}
+        prepare(sorted({server for mode in modes for server in servers_of(mode, arguments)}), scenarios)
         allow_descriptors(max(most_connections(mode, arguments) for mode in modes) + SPARE_DESCRIPTORS)
         for sentence in disturbances(average, []):
             say(sentence)
@@ -109,7 +111,7 @@ def run_one(results: Results, scenario_name: str, server_name: str, round_number
     if results.why_missing(scenario_name, server_name):
         return
     scenario, server, load = SCENARIOS[scenario_name], SERVERS[server_name], results.load
-    if scenario.connections:
+    if scenario.connections > DEFAULT_CONNECTIONS:
         server = server.with_room()
     label = f"{scenario_name:<16} {round_number}/{results.rounds}  {server_name:<15}"
     try:
@@ -189,6 +191,9 @@ def run_profile(results: Results) -> None:
         say("valgrind is missing, so no instructions are counted; install it (`sudo apt-get install valgrind`)")
         return
     for name in results.scenarios:
+        if SCENARIOS[name].protocol != "h1":
+            say(f"{name}: instructions are counted for HTTP/1.1 only")
+            continue
         say(f"counting the instructions of {name}")
         try:
             results.profiles.append(profile(SERVERS[REFERENCE], SCENARIOS[name], results.load))

@@ -10,6 +10,7 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -17,10 +18,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.scenarios import DEFLATE_SCENARIOS, SCENARIOS, WEBSOCKET_SCENARIOS, Scenario
+from bench.scenarios import DEFLATE_SCENARIOS, PROTOCOLS, SCENARIOS, WEBSOCKET_SCENARIOS, Scenario
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / "bench/.venv"
+CERTIFICATES = VENV / "certificates"
 WS_LOAD = REPOSITORY / "bench/ws-load/target/release/ws-load"
 RAW_HYPER = REPOSITORY / "bench/raw-hyper/target/release/raw-hyper"
 REFERENCE = "rgunicorn"
@@ -41,8 +43,10 @@ AS_UVICORN = {name: "the same as uvicorn" for name in SCENARIOS if name not in W
 class Server:
     """How to start one server on a port.
 
-    `command` is for ASGI over HTTP, `others` for the other interfaces of scenarios. `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
-    and keep idle ones for as long as it can, up to two minutes. `patience` multiplies how long it may take to answer.
+    `command` is for ASGI over HTTP, `others` for the other interfaces of scenarios. `cannot` maps scenarios it does not
+    serve to the reason. `room` are options that let it hold 20,000 connections, and keep idle ones for as long as it can,
+    up to two minutes. `over` are the options for TLS and HTTP/2, by protocol; one that is missing is not spoken.
+    `patience` multiplies how long it may take to answer.
     """
 
     name: str
@@ -50,16 +54,21 @@ class Server:
     others: dict[str, Callable[[str, int], list[str]]] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
     room: dict[str, str] = field(default_factory=dict)
+    over: dict[str, str] = field(default_factory=dict)
     patience: int = 1
 
     def command_for(self, scenario: Scenario, port: int) -> list[str]:
         """The command line for a scenario that `why_not` has nothing against."""
-        return self.others.get(scenario.interface, self.command)(scenario.app, port)
+        options = self.over.get(scenario.protocol, "").format(**files_of(scenario.protocol)).split()
+        return [*self.others.get(scenario.interface, self.command)(scenario.app, port), *options]
 
     def why_not(self, scenario: Scenario) -> str:
         """Why this server does not serve a scenario, or nothing."""
-        knows = scenario.interface == "asgi" or scenario.interface in self.others
-        return self.cannot.get(scenario.name, "" if knows else f"does not serve {scenario.interface}")
+        if scenario.interface != "asgi" and scenario.interface not in self.others:
+            return f"does not serve {scenario.interface}"
+        if scenario.protocol != "h1" and scenario.protocol not in self.over:
+            return f"does not speak {PROTOCOLS[scenario.protocol]}"
+        return self.cannot.get(scenario.name, "")
 
     def with_room(self) -> "Server":
         known = help_text(self.command("", 0)[0]) if self.room else ""
@@ -90,6 +99,29 @@ GRANIAN_WSGI = (
 UVICORN_WEBSOCKET = (
     "--loop uvloop --http httptools --ws %s --no-access-log --log-level warning --host 127.0.0.1 --port {port} {app}"
 )
+
+
+def spoken(tls: str, http2: str | None = None, cleartext: str | None = None) -> dict[str, str]:
+    """The options of a server for each protocol, from those for TLS and for HTTP/2 with it and without."""
+    found = {protocol: tls for protocol in ("https", "handshake", "rsa", "resume")}
+    if http2 is not None:
+        found["h2"] = f"{tls} {http2}"
+    if cleartext is not None:
+        found["h2c"] = cleartext
+    return found
+
+
+def files_of(protocol: str) -> dict[str, str]:
+    """The certificate and its key, as install.py has made them."""
+    folder = CERTIFICATES / ("rsa" if protocol == "rsa" else "p256")
+    return {"cert": str(folder / "server.pem"), "key": str(folder / "server.key")}
+
+
+GUNICORN_TLS = spoken(
+    "--certfile {cert} --keyfile {key}",
+    "--http-protocols h2,h1",
+    "--http-protocols h2,h1 --http2-cleartext prior-knowledge",
+)
 GUNICORN_ROOM = {"--keep-alive": "120", "--worker-connections": "20000"}
 
 SERVERS = {
@@ -104,6 +136,7 @@ SERVERS = {
                 "threads": script("rgunicorn", "--threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             },
             room=GUNICORN_ROOM,
+            over=GUNICORN_TLS,
         ),
         Server(
             "granian",
@@ -124,6 +157,8 @@ SERVERS = {
             NO_DEFLATE,
             # It counts connections as requests, and waits for the next head at most a minute.
             room={"--backpressure": "20000", "--http1-header-read-timeout": "60000"},
+            # Of two `--http` the last one counts.
+            over=spoken("--ssl-certificate {cert} --ssl-keyfile {key}", "--http 2", "--http 2"),
         ),
         Server(
             "uvicorn",
@@ -134,6 +169,7 @@ SERVERS = {
             ),
             {"websocket": script("uvicorn", UVICORN_WEBSOCKET % "websockets-sansio")},
             room={"--timeout-keep-alive": "120"},
+            over=spoken("--ssl-certfile {cert} --ssl-keyfile {key}"),
         ),
         Server(
             "uvicorn-wsproto",
@@ -151,14 +187,16 @@ SERVERS = {
                     "gunicorn", "-k gthread --threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"
                 ),
             },
-            NO_DEFLATE,
+            {**NO_DEFLATE, "h2_wsgi": "its sync worker speaks HTTP/1.1 only"},
             room=GUNICORN_ROOM,
+            over=GUNICORN_TLS,
         ),
         Server(
             "hypercorn",
             script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             {"websocket": script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}")},
             room={"--keep-alive": "120"},
+            over=spoken("--certfile {cert} --keyfile {key}", "", ""),
         ),
         Server(
             "fastpysgi",
@@ -241,7 +279,9 @@ def check_answer(running: Running, scenario: Scenario) -> None:
     """Asks twice over one connection: a right answer that breaks keep-alive is a wrong one."""
     if scenario.interface == "websocket":
         return  # ws-load checks every answer
-    client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=ANSWER_DEADLINE * running.patience)
+    if scenario.is_http2:
+        return check_http2_answer(running, scenario)
+    client = client_for(running, scenario)
     try:
         for _ in range(2):
             client.request(scenario.method, scenario.path, scenario.body or None)
@@ -253,6 +293,45 @@ def check_answer(running: Running, scenario: Scenario) -> None:
         raise running.failure(f"gave no answer: {error!r}") from error
     finally:
         client.close()
+
+
+def client_for(running: Running, scenario: Scenario) -> http.client.HTTPConnection:
+    patience = ANSWER_DEADLINE * running.patience
+    if scenario.scheme == "http":
+        return http.client.HTTPConnection("127.0.0.1", running.port, timeout=patience)
+    return http.client.HTTPSConnection("127.0.0.1", running.port, timeout=patience, context=trusting_context())
+
+
+def trusting_context() -> ssl.SSLContext:
+    """For a client that measures, and so believes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def check_http2_answer(running: Running, scenario: Scenario) -> None:
+    """The same by nghttp, which prints the bodies one after the other."""
+    with body_file(scenario) as body:
+        command = ["nghttp", "--no-dep", "--multiply=2", f"--timeout={ANSWER_DEADLINE * running.patience:.0f}"]
+        command += [f"--data={body}"] if body else []
+        url = f"{scenario.scheme}://127.0.0.1:{running.port}{scenario.path}"
+        done = subprocess.run([*command, url], check=False, capture_output=True)
+    if done.stdout != scenario.answer * 2:
+        found = f"{len(done.stdout)} bytes: {done.stdout[:80]!r} {done.stderr[:200]!r}"
+        raise running.failure(f"answered over {PROTOCOLS[scenario.protocol]} with {found}")
+
+
+@contextlib.contextmanager
+def body_file(scenario: Scenario) -> Iterator[str]:
+    """The name of a file with the body of the request, for programs that want one; empty where there is no body."""
+    if not scenario.body:
+        yield ""
+        return
+    with tempfile.NamedTemporaryFile(prefix="bench-body-") as file:
+        file.write(scenario.body)
+        file.flush()
+        yield file.name
 
 
 def stop(process: subprocess.Popen[bytes], patience: float) -> None:
