@@ -21,6 +21,7 @@ from command import run
 from command import serving
 from command import text_of
 from load import live_workers
+from load import lives
 from load import wait_for_death
 
 APPS = Path(__file__).parent / "apps"
@@ -48,14 +49,7 @@ def end(pid, number=signal.SIGTERM):
 
 
 def workers_of(pid):
-    return {child.pid for child in psutil.Process(pid).children() if is_alive(child)}
-
-
-def is_alive(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return {child.pid for child in psutil.Process(pid).children() if lives(child)}
 
 
 def answering(s):
