@@ -23,7 +23,8 @@ use crate::logging;
 
 impl Host for Master<'_> {
     fn starting(&mut self) -> ControlFlow<()> {
-        match self.hooks.call(self.py, "when_ready", ()) {
+        let called = self.hooks.call(self.py, "when_ready", ());
+        match called.and_then(|()| Ok(self.launch.succeed()?)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => {
                 self.failure = Some(failure);
