@@ -386,6 +386,11 @@ def _file_handlers() -> list[logging.FileHandler]:
     return list(dict.fromkeys(handler for handler in handlers if isinstance(handler, logging.FileHandler)))
 
 
+def open_files() -> list[str]:
+    """The files that handlers write to."""
+    return [handler.baseFilename for handler in _file_handlers() if handler.stream is not None]
+
+
 def _user(environ: Mapping[str, Any]) -> str | None:
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":

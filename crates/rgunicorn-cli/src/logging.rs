@@ -18,6 +18,7 @@ use std::env;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -154,6 +155,14 @@ pub(crate) fn reopen() {
     drop(log);
     let failure = cannot_open("errorlog", &path)(error);
     tracing::error!("{failure}");
+}
+
+/// The files that handlers of Python's `logging` have open.
+pub(crate) fn files_of_handlers(py: Python<'_>) -> Vec<PathBuf> {
+    python::files(py).unwrap_or_else(|error| {
+        tracing::error!("Cannot tell which files Python's logging has open: {error}");
+        Vec::new()
+    })
 }
 
 /// Writes text of the application's to the error log, as it is.

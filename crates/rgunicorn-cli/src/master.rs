@@ -69,7 +69,7 @@ pub(crate) fn serve(
     logging::set_up(py, &config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
-    give_logs(&config);
+    give_logs(py, &config);
     warn(&config);
     if is_launched && origin.has_variable("NOTIFY_SOCKET") {
         tracing::warn!(
@@ -153,12 +153,13 @@ fn inherit(py: Python<'_>) -> Result<Inheritance, Failure> {
 }
 
 /// Leaves the log files to the user of the workers, who open them too.
-fn give_logs(config: &Config) {
-    let files = [Some(&config.error_log), config.access_log.as_ref()];
+fn give_logs(py: Python<'_>, config: &Config) {
+    let ours = [Some(&config.error_log), config.access_log.as_ref()];
     let is_file = |path: &&PathBuf| path.as_path() != Path::new("-");
-    for file in files.into_iter().flatten().filter(is_file) {
+    let ours = ours.into_iter().flatten().filter(is_file).cloned();
+    for file in ours.chain(logging::files_of_handlers(py)) {
         // As in gunicorn: a file that is a device, for instance, need not be anybody's.
-        if let Err(error) = config.process.owner.give(file) {
+        if let Err(error) = config.process.owner.give(&file) {
             tracing::debug!("'{}' stays as it is: {error}", file.display());
         }
     }
@@ -307,7 +308,7 @@ impl Master<'_> {
             }
             return Err(failure);
         }
-        give_logs(&config);
+        give_logs(self.py, &config);
         self.move_pidfile(own_pidfile(&config, self.predecessor));
         if !config.preload_app {
             self.preloaded = None;

@@ -91,7 +91,7 @@ impl Host for Master<'_> {
         if let Err(failure) = logging::open_access_log(&self.config) {
             tracing::error!("{}", failure.in_full(self.py));
         }
-        give_logs(&self.config);
+        give_logs(self.py, &self.config);
     }
 
     fn resting(&mut self, workers: usize) -> Option<Duration> {
