@@ -153,6 +153,20 @@ def test_hooks_that_come_with_a_reload_know_the_workers_there_are(server, tmp_pa
         assert the(s, "child_exit")["age"] == 1
 
 
+def test_hooks_that_come_with_a_reload_know_the_application_and_the_number_of_workers(server, tmp_path):
+    conf = tmp_path / "hooks.conf.py"
+    conf.write_text("")
+    with server("served:wsgi", "--preload", "-c", conf, cwd=HOOKED, worker_class="sync") as s:
+        s.wait_for_line("Booting worker")
+        s.kill(signal.SIGTTIN)
+        s.wait_for_line("Booting worker", count=2)
+        written(tmp_path, "def on_reload(server): note('on_reload', app=server.app.callable.__name__)")
+        s.kill(signal.SIGHUP)
+        await_hook(s, "child_exit")
+        assert the(s, "on_reload")["app"] == "wsgi"
+        assert (the(s, "nworkers_changed")["old"], the(s, "nworkers_changed")["new"]) == (2, 1)
+
+
 def test_ttin_and_ttou_tell_nworkers_changed_but_not_below_one_worker(hooked):
     with hooked() as s:
         await_hook(s, "post_worker_init")

@@ -77,8 +77,8 @@ pub(crate) fn serve(
         );
     }
     let mut hooks = MasterHooks::default();
-    hooks.configure(py, &config)?;
-    hooks.call(py, "nworkers_changed", (config.workers,))?;
+    hooks.configure(py, &config, None)?;
+    hooks.resize(py, config.workers)?;
     let preloaded = config
         .preload_app
         .then(|| preload(py, &config))
@@ -273,13 +273,13 @@ impl Master<'_> {
 
     /// Calls the hooks of a reload, those of the configuration that is now in use.
     fn tell_of_reload(&mut self) {
-        let configured = self.hooks.configure(self.py, &self.config);
+        let app = self.preloaded.as_ref().map(|loaded| &loaded.app);
+        let configured = self.hooks.configure(self.py, &self.config, app);
         let shown = configured.and_then(|()| self.hooks.show(self.py, self.sockets.listeners()));
         if let Err(failure) = shown {
             tracing::error!("Cannot set up the hooks\n{}", failure.in_full(self.py));
         }
-        let workers = self.config.workers;
-        self.hooks.tell(self.py, "nworkers_changed", (workers,));
+        self.hooks.tell_of_resize(self.py, self.config.workers);
         self.hooks.tell(self.py, "on_reload", ());
     }
 

@@ -59,7 +59,7 @@ impl Host for Master<'_> {
     }
 
     fn resized(&mut self, workers: usize) {
-        self.hooks.tell(self.py, "nworkers_changed", (workers,));
+        self.hooks.tell_of_resize(self.py, workers);
     }
 
     fn reload(&mut self) -> Option<Settings> {
