@@ -50,6 +50,13 @@ def test_warnings_are_shown_on_standard_error():
     ended.line_with("Warning", "http_parser has no effect")
 
 
+@pytest.mark.parametrize("mode", ["0600", "0o600", "384"])
+def test_a_mode_is_octal_with_a_leading_zero_as_in_gunicorn(mode):
+    """And the default of the setting, which has no effect, is passed in silence."""
+    ended = check("--control-socket-mode", mode, "hello:app")
+    assert (ended.code, ended.output) == (0, "")
+
+
 def test_the_example_configuration_is_passed_in_silence():
     ended = check("-c", APPS.parents[2] / "config/gunicorn.conf.py", "hello:wsgi_app", env={})
     assert (ended.code, ended.output) == (0, "")

@@ -334,7 +334,7 @@ settings! {
         /// Socket for gunicornc.
         control_socket: OptionalText { flags: &["--control-socket"], meta: "PATH", compared: Compared::NoEffect(NO_CONTROL) }
         /// Its file's mode.
-        control_socket_mode: Count { flags: &["--control-socket-mode"], meta: "INT", default: Some("0o600"), compared: Compared::NoEffect(NO_CONTROL) }
+        control_socket_mode: Permissions { flags: &["--control-socket-mode"], meta: "INT", default: Some("0o600"), compared: Compared::NoEffect(NO_CONTROL) }
         /// Do without it.
         control_socket_disable: Switch { flags: &["--no-control-socket"], default: Some("false"), compared: Compared::Better("there never is one") }
     }
