@@ -32,9 +32,7 @@ def test_what_can_be_served_is_passed_in_silence(arguments):
 )
 def test_what_cannot_be_served_is_named_and_exits_1(arguments, words):
     ended = check(*arguments)
-    assert ended.code == 1
-    ended.line_with(*words)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, *words)
 
 
 def test_an_error_in_the_application_shows_the_users_traceback_and_exits_1():

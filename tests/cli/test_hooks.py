@@ -454,9 +454,7 @@ def test_the_configuration_of_hooks_has_every_setting_as_gunicorn_shows_it(hooke
 )
 def test_a_hook_of_the_wrong_arity_is_named_in_gunicorns_words(failing, hook, function, arity):
     ended = failing(function)
-    assert ended.code == 1
-    ended.line_with(hook, "hooks.conf.py", f"Value must have an arity of: {arity}")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, hook, "hooks.conf.py", f"Value must have an arity of: {arity}")
 
 
 @pytest.mark.parametrize(
@@ -470,9 +468,7 @@ def test_a_hook_of_the_wrong_arity_is_named_in_gunicorns_words(failing, hook, fu
 )
 def test_a_hook_that_cannot_be_imported_is_named_in_gunicorns_words(failing, hook, problem):
     ended = failing(f"on_exit = {hook}")
-    assert ended.code == 1
-    ended.line_with("on_exit", problem)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "on_exit", problem)
 
 
 def test_a_hook_may_be_the_dotted_path_of_a_function(server, tmp_path):

@@ -191,9 +191,7 @@ def test_an_upgrade_keeps_the_right_to_change_the_user(site):
 @pytest.mark.parametrize("setting", ["user", "group"])
 def test_a_name_that_nobody_has_is_an_error(setting):
     ended = run("-k", "asgi", f"--{setting}", "no-such-name", "identity:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(f"{setting} = 'no-such-name'", f"--{setting} on the command line", f"No such {setting}")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, f"{setting} = 'no-such-name'", f"--{setting} on the command line", f"No such {setting}")
 
 
 WITHOUT_SETUID = """
