@@ -42,6 +42,12 @@ class Ended:
                 return line
         raise AssertionError(f"no line has {words}:\n{self.output}")
 
+    def assert_explained(self, code, *words):
+        """It ended with this code and one clear line, which has all the words, in the place of a traceback."""
+        assert self.code == code, self.output
+        self.line_with(*words)
+        self.assert_no_traceback()
+
     def assert_no_traceback(self):
         assert TRACEBACK not in self.output and "panicked" not in self.output, self.output
 

@@ -286,8 +286,15 @@ def wait_until_all_serve(server, pids):
 
 def live_workers(server):
     """The pids of the workers that have not exited; one that waits to be reaped has."""
-    children = psutil.Process(server.pid).children()
-    return sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE)
+    return sorted(child.pid for child in psutil.Process(server.pid).children() if lives(child))
+
+
+def lives(process):
+    """Whether it has not exited. One that was listed a moment ago may be gone altogether by now."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for_death(pid, seconds=DEADLINE):

@@ -90,9 +90,12 @@ def _with_first(function: Callable[..., Any], count: int) -> Callable[..., Any]:
 class Master:
     """The hooks of the master, and what it keeps for them to look at. Methods are called like their hooks."""
 
-    def __init__(self, cfg: Configuration, pids: Mapping[int, int]) -> None:
-        """`pids` has the workers there are already, by their numbers."""
+    def __init__(self, cfg: Configuration, before: tuple[Mapping[int, int], int | None, Any]) -> None:
+        """`before` is what there is already: the pids of workers by their numbers, how many are wanted, the application."""
+        pids, workers, app = before
         self._arbiter = Arbiter(cfg)
+        self._arbiter._num_workers = workers
+        self._arbiter.app.callable = app
         self._born: Worker | None = None
         for age, pid in pids.items():
             self._add(Worker(age, self._arbiter), pid)

@@ -140,22 +140,20 @@ class Logger:
         self._set_handler(self.error_log, cfg.errorlog, logging.Formatter(self.error_fmt, self.datefmt))
         if cfg.accesslog:
             self._set_handler(self.access_log, cfg.accesslog, logging.Formatter(self.access_fmt), stream=sys.stdout)
-        syslog = self._set_syslog_handlers(cfg)
+        # Configuring `logging` closes all handlers, and before Python 3.11 those of syslog do not open again; and it
+        # takes all handlers from the loggers that it names. So something else keeps their places meanwhile.
+        places = [(log, name, logging.NullHandler()) for log, name in self._logs_in_syslog(cfg)]
+        for log, _, place in places:
+            log.addHandler(place)
         _configure(cfg)
-        if any(handler in log.handlers for log, handler in syslog):
-            # Configuring `logging` closes all handlers, and before Python 3.11 these do not open again.
-            for log, handler in syslog:
-                log.removeHandler(handler)
-            self._set_syslog_handlers(cfg)
+        for log, name, place in places:
+            if place in log.handlers:
+                log.removeHandler(place)
+                self._set_syslog_handler(log, cfg, self.syslog_fmt, name)
 
-    def _set_syslog_handlers(self, cfg: Any) -> list[tuple[logging.Logger, logging.Handler]]:
+    def _logs_in_syslog(self, cfg: Any) -> list[tuple[logging.Logger, str]]:
         logs = [(self.error_log, "error"), (self.access_log, "access")] if cfg.syslog else []
-        if cfg.disable_redirect_access_to_syslog:
-            logs = logs[:1]
-        before = [handler for log, _ in logs for handler in log.handlers]
-        for log, name in logs:
-            self._set_syslog_handler(log, cfg, self.syslog_fmt, name)
-        return [(log, handler) for log, _ in logs for handler in log.handlers if handler not in before]
+        return logs[:1] if cfg.disable_redirect_access_to_syslog else logs
 
     @property
     def access_log_enabled(self) -> bool:
@@ -384,6 +382,11 @@ def _with_cause(error: BaseException) -> str:
 def _file_handlers() -> list[logging.FileHandler]:
     handlers = [handler for log in loggers() for handler in log.handlers]
     return list(dict.fromkeys(handler for handler in handlers if isinstance(handler, logging.FileHandler)))
+
+
+def open_files() -> list[str]:
+    """The files that handlers write to."""
+    return [handler.baseFilename for handler in _file_handlers() if handler.stream is not None]
 
 
 def _user(environ: Mapping[str, Any]) -> str | None:

@@ -25,6 +25,7 @@ from command import eventually
 from command import kill_all
 from command import start
 from load import Load
+from load import lives
 from load import wait_for_death
 from soak.run import MIB
 from soak.run import kind
@@ -109,13 +110,6 @@ def send(pid, number):
 def serving(master):
     """Workers that are alive: there always are some."""
     return eventually(lambda: [child.pid for child in psutil.Process(master).children() if lives(child)], "a worker")
-
-
-def lives(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def await_complete_pool(server):

@@ -26,32 +26,24 @@ def asgi(*arguments, **options):
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_module_that_does_not_exist_is_named_and_exits_3(workers):
     ended = asgi("-w", workers, "nowhere:app")
-    assert ended.code == 3
-    ended.line_with("nowhere")
-    ended.assert_no_traceback()
+    ended.assert_explained(3, "nowhere")
 
 
 def test_a_missing_module_of_a_package_is_named_and_exits_3():
     ended = asgi("package.nowhere:app")
-    assert ended.code == 3
-    ended.line_with("package.nowhere")
-    ended.assert_no_traceback()
+    ended.assert_explained(3, "package.nowhere")
 
 
 @pytest.mark.parametrize("target, word", [("hello:nothing", "nothing"), ("hello:holder.outer.app", "outer")])
 def test_a_name_that_is_not_there_is_named_and_exits_4(target, word):
     ended = asgi(target)
-    assert ended.code == 4
-    ended.line_with(word, "hello")
-    ended.assert_no_traceback()
+    ended.assert_explained(4, word, "hello")
 
 
 @pytest.mark.parametrize("target", ["hello:number", "hello:create_nothing()", "hello:holder"])
 def test_an_object_that_is_no_application_is_named_and_exits_4(target):
     ended = asgi(target)
-    assert ended.code == 4
-    ended.line_with(target.partition(":")[2].partition("(")[0])
-    ended.assert_no_traceback()
+    ended.assert_explained(4, target.partition(":")[2].partition("(")[0])
 
 
 @pytest.mark.parametrize(
@@ -59,30 +51,22 @@ def test_an_object_that_is_no_application_is_named_and_exits_4(target):
 )
 def test_an_expression_that_is_no_name_and_no_factory_call_exits_4(target):
     ended = asgi(target)
-    assert ended.code == 4
-    ended.line_with(target.partition(":")[2])
-    ended.assert_no_traceback()
+    ended.assert_explained(4, target.partition(":")[2])
 
 
 def test_arguments_that_do_not_fit_a_factory_exit_4():
     ended = asgi("hello:create_app(colour='red')")
-    assert ended.code == 4
-    ended.line_with("colour")
-    ended.assert_no_traceback()
+    ended.assert_explained(4, "colour")
 
 
 def test_a_wsgi_application_given_to_asgi_is_told_so_and_exits_4():
     ended = asgi("hello:wsgi_app")
-    assert ended.code == 4
-    ended.line_with("hello:wsgi_app", "WSGI")
-    ended.assert_no_traceback()
+    ended.assert_explained(4, "hello:wsgi_app", "WSGI")
 
 
 def test_an_asgi_application_given_to_sync_is_told_so():
     ended = run("-k", "sync", "-b", "127.0.0.1:0", "hello:app", cwd=APPS)
-    assert ended.code == 4
-    ended.line_with("hello:app", "ASGI", "--worker-class asgi")
-    ended.assert_no_traceback()
+    ended.assert_explained(4, "hello:app", "ASGI", "--worker-class asgi")
 
 
 def test_an_error_while_the_module_is_imported_shows_the_users_traceback_and_exits_3():
@@ -119,9 +103,7 @@ def test_an_error_inside_a_factory_shows_the_users_traceback_and_exits_3():
 
 def test_a_lifespan_that_does_not_start_is_explained_and_exits_3():
     ended = asgi("failing_lifespan:app")
-    assert ended.code == 3
-    ended.line_with("the database is away")
-    ended.assert_no_traceback()
+    ended.assert_explained(3, "the database is away")
 
 
 @pytest.mark.parametrize("target, code", [("nowhere:app", 3), ("hello:nothing", 4), ("raises:app", 3)])
@@ -154,9 +136,7 @@ def test_a_port_in_use_exits_1():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("-k", "asgi", "-b", f"127.0.0.1:{port}", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(f"Connection in use: ('127.0.0.1', {port})")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, f"Connection in use: ('127.0.0.1', {port})")
 
 
 def test_the_second_of_two_addresses_in_use_exits_1():
@@ -171,9 +151,7 @@ def test_a_unix_address_occupied_by_a_file_is_refused_and_the_file_kept(tmp_path
     occupied = tmp_path / "notes.txt"
     occupied.write_text("precious")
     ended = run("-k", "asgi", "-b", f"unix:{occupied}", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(str(occupied))
-    ended.assert_no_traceback()
+    ended.assert_explained(1, str(occupied))
     assert occupied.read_text() == "precious"
 
 
@@ -183,40 +161,30 @@ def test_a_unix_socket_that_another_server_listens_on_is_refused_and_kept(tmp_pa
         other.bind(str(path))
         other.listen()
         ended = run("-k", "asgi", "-b", f"unix:{path}", "hello:app", cwd=APPS)
-        assert ended.code == 1
-        ended.line_with(str(path))
-        ended.assert_no_traceback()
+        ended.assert_explained(1, str(path))
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
 
 
 def test_a_unix_address_in_a_folder_that_does_not_exist_is_refused(tmp_path):
     ended = run("-k", "asgi", "-b", f"unix:{tmp_path}/no/such.sock", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("such.sock")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "such.sock")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:http", "127.0.0.1:70000", "fd://x", "[::1", "unix:"])
 def test_an_address_that_cannot_be_read_is_named_and_exits_1(address):
     ended = run("-k", "asgi", "-b", address, "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(address)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, address)
 
 
 def test_an_inherited_descriptor_that_is_no_socket_is_named_and_exits_1():
     ended = run("-k", "asgi", "-b", "fd://99", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("99")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "99")
 
 
 def test_an_address_of_another_machine_exits_1():
     ended = run("-k", "asgi", "-b", "192.0.2.1:8000", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("192.0.2.1")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "192.0.2.1")
 
 
 # Options and settings
@@ -224,17 +192,13 @@ def test_an_address_of_another_machine_exits_1():
 
 def test_an_unknown_option_is_named_and_exits_2():
     ended = asgi("--colour", "red", "hello:app")
-    assert ended.code == 2
-    ended.line_with("--colour")
-    ended.assert_no_traceback()
+    ended.assert_explained(2, "--colour")
 
 
 @pytest.mark.parametrize("option", [("-w", "many"), ("--timeout", "soon"), ("--backlog", "1.5")])
 def test_a_value_that_is_no_number_is_named_and_exits_2(option):
     ended = asgi(*option, "hello:app")
-    assert ended.code == 2
-    ended.line_with(option[1])
-    ended.assert_no_traceback()
+    ended.assert_explained(2, option[1])
 
 
 @pytest.mark.parametrize("option", ["--workers=-1", "--timeout=-1"])
@@ -247,16 +211,12 @@ def test_a_negative_value_is_refused(option):
 
 def test_an_unknown_worker_class_is_named_and_exits_1():
     ended = run("-k", "turbo", "-b", "127.0.0.1:0", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("turbo")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "turbo")
 
 
 def test_a_folder_to_change_to_that_does_not_exist_is_named_and_exits_1():
     ended = asgi("--chdir", "/no/such/folder", "hello:app")
-    assert ended.code == 1
-    ended.line_with("/no/such/folder")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "/no/such/folder")
 
 
 def test_an_unknown_log_level_is_named():
@@ -269,25 +229,19 @@ def test_an_unknown_log_level_is_named():
 def test_a_log_file_that_cannot_be_opened_is_named_and_exits_1():
     for option in "--error-logfile", "--access-logfile":
         ended = asgi(option, "/no/such/folder/log", "hello:app")
-        assert ended.code == 1
-        ended.line_with("/no/such/folder/log")
-        ended.assert_no_traceback()
+        ended.assert_explained(1, "/no/such/folder/log")
 
 
 def test_a_pid_file_that_cannot_be_written_is_named_and_exits_1():
     ended = asgi("--pid", "/no/such/folder/pid", "hello:app")
-    assert ended.code == 1
-    ended.line_with("/no/such/folder")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "/no/such/folder")
 
 
 def test_a_pid_file_of_a_running_server_is_respected(tmp_path):
     file = tmp_path / "pid"
     with serving("-k", "asgi", "-b", "127.0.0.1:0", "--pid", file, "hello:app", cwd=APPS) as s:
         ended = asgi("--pid", file, "hello:app")
-        assert ended.code == 1
-        ended.line_with("Already running on PID", str(s.pid))
-        ended.assert_no_traceback()
+        ended.assert_explained(1, "Already running on PID", str(s.pid))
         assert text_of(file).strip() == str(s.pid)
 
 

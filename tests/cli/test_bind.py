@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from command import free_port
+from command import run
 from command import serving
 
 APPS = Path(__file__).parent / "apps"
@@ -118,3 +120,45 @@ def test_port_in_the_environment_is_bound_on_every_address():
 def test_bind_on_the_command_line_beats_port_in_the_environment():
     with asgi("-b", "127.0.0.1:0", env={"PORT": "1"}) as s:
         assert httpx.get(s.url).text == "hello"
+
+
+# What cannot be had
+
+
+@pytest.fixture
+def taken():
+    """An address that somebody else listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield f"127.0.0.1:{other.getsockname()[1]}"
+
+
+def test_a_reload_does_not_wait_for_an_address_in_use_and_keeps_the_old_ones(tmp_path, taken):
+    """A start tries it for some seconds; a master that serves has workers to look after."""
+    file, before = tmp_path / "gunicorn.conf.py", tmp_path / "before.sock"
+    file.write_text(f"bind = 'unix:{before}'")
+    with asgi("-c", file) as s:
+        file.write_text(f"bind = '{taken}'")
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_for_line("Reload with the old configuration: cannot listen")
+        with over_unix(before) as client:
+            assert client.get("/").text == "hello"
+        log = s.stop().stderr
+    assert (log.count("Connection in use"), log.count("Retrying")) == (1, 0)
+
+
+def test_a_reload_that_is_refused_leaves_no_new_socket_file(tmp_path, taken):
+    file, before, after = tmp_path / "gunicorn.conf.py", tmp_path / "before.sock", tmp_path / "after.sock"
+    file.write_text(f"bind = 'unix:{before}'")
+    with asgi("-c", file) as s:
+        file.write_text(f"bind = ['unix:{before}', 'unix:{after}', '{taken}']")
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_for_line("Reload with the old configuration")
+        assert before.exists() and not after.exists()
+
+
+def test_a_start_that_fails_leaves_no_socket_file(tmp_path):
+    path = tmp_path / "socket"
+    ended = run("-k", "asgi", "-b", f"unix:{path}", "-b", "192.0.2.1:80", "hello:app", cwd=APPS)
+    assert ended.code == 1
+    ended.line_with("Invalid address")
+    assert not path.exists()

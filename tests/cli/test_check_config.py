@@ -32,9 +32,7 @@ def test_what_can_be_served_is_passed_in_silence(arguments):
 )
 def test_what_cannot_be_served_is_named_and_exits_1(arguments, words):
     ended = check(*arguments)
-    assert ended.code == 1
-    ended.line_with(*words)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, *words)
 
 
 def test_an_error_in_the_application_shows_the_users_traceback_and_exits_1():
@@ -48,6 +46,13 @@ def test_warnings_are_shown_on_standard_error():
     ended = check("--http-parser", "fast", "hello:app")
     assert ended.code == 0
     ended.line_with("Warning", "http_parser has no effect")
+
+
+@pytest.mark.parametrize("mode", ["0600", "0o600", "384"])
+def test_a_mode_is_octal_with_a_leading_zero_as_in_gunicorn(mode):
+    """And the default of the setting, which has no effect, is passed in silence."""
+    ended = check("--control-socket-mode", mode, "hello:app")
+    assert (ended.code, ended.output) == (0, "")
 
 
 def test_the_example_configuration_is_passed_in_silence():

@@ -99,23 +99,17 @@ def test_a_wrong_value_is_told_with_setting_value_and_file(config, setting, valu
 
 def test_a_missing_file_is_named(tmp_path):
     ended = run("-k", "asgi", "-c", tmp_path / "no.conf.py", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("no.conf.py", "exist")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "no.conf.py", "exist")
 
 
 def test_a_directory_in_the_place_of_a_file_is_named(tmp_path):
     ended = run("-k", "asgi", "-c", tmp_path, "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(str(tmp_path), "is a directory")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, str(tmp_path), "is a directory")
 
 
 def test_a_missing_module_is_named():
     ended = run("-k", "asgi", "-c", "python:no_such_settings", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("no_such_settings")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "no_such_settings")
 
 
 def test_an_error_in_the_file_shows_its_place(config):

@@ -153,6 +153,20 @@ def test_hooks_that_come_with_a_reload_know_the_workers_there_are(server, tmp_pa
         assert the(s, "child_exit")["age"] == 1
 
 
+def test_hooks_that_come_with_a_reload_know_the_application_and_the_number_of_workers(server, tmp_path):
+    conf = tmp_path / "hooks.conf.py"
+    conf.write_text("")
+    with server("served:wsgi", "--preload", "-c", conf, cwd=HOOKED, worker_class="sync") as s:
+        s.wait_for_line("Booting worker")
+        s.kill(signal.SIGTTIN)
+        s.wait_for_line("Booting worker", count=2)
+        written(tmp_path, "def on_reload(server): note('on_reload', app=server.app.callable.__name__)")
+        s.kill(signal.SIGHUP)
+        await_hook(s, "child_exit")
+        assert the(s, "on_reload")["app"] == "wsgi"
+        assert (the(s, "nworkers_changed")["old"], the(s, "nworkers_changed")["new"]) == (2, 1)
+
+
 def test_ttin_and_ttou_tell_nworkers_changed_but_not_below_one_worker(hooked):
     with hooked() as s:
         await_hook(s, "post_worker_init")
@@ -440,9 +454,7 @@ def test_the_configuration_of_hooks_has_every_setting_as_gunicorn_shows_it(hooke
 )
 def test_a_hook_of_the_wrong_arity_is_named_in_gunicorns_words(failing, hook, function, arity):
     ended = failing(function)
-    assert ended.code == 1
-    ended.line_with(hook, "hooks.conf.py", f"Value must have an arity of: {arity}")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, hook, "hooks.conf.py", f"Value must have an arity of: {arity}")
 
 
 @pytest.mark.parametrize(
@@ -456,9 +468,7 @@ def test_a_hook_of_the_wrong_arity_is_named_in_gunicorns_words(failing, hook, fu
 )
 def test_a_hook_that_cannot_be_imported_is_named_in_gunicorns_words(failing, hook, problem):
     ended = failing(f"on_exit = {hook}")
-    assert ended.code == 1
-    ended.line_with("on_exit", problem)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "on_exit", problem)
 
 
 def test_a_hook_may_be_the_dotted_path_of_a_function(server, tmp_path):

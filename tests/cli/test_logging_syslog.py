@@ -23,6 +23,7 @@ class Listener:
         self.socket = socket.socket(family, kind)
         self.socket.bind(str(path) if path else ("127.0.0.1", 0))
         self.messages, self.changed = [], threading.Condition()
+        self.clients = 0
         scheme = "unix" if path else "tcp" if kind == socket.SOCK_STREAM else "udp"
         self.address = f"{scheme}://{path}" if path else "{}://{}:{}".format(scheme, *self.socket.getsockname())
         if kind == socket.SOCK_STREAM:
@@ -38,6 +39,7 @@ class Listener:
     def accept(self):
         while True:
             client, _ = self.socket.accept()
+            self.clients += 1
             threading.Thread(target=self.read, args=(client,), daemon=True).start()
 
     def read(self, client):
@@ -145,3 +147,24 @@ def test_python_logging_has_syslog_too(tmp_path):
     with syslog(listener, "--log-config-json", tmp_path / "log.json", "--log-syslog-prefix", "site") as s:
         httpx.get(s.url + "/x")
         listener.wait_for(r"<14>gunicorn\.site\.access: \[\d+\] 127\.0\.0\.1 .*GET /x.*\0?")
+
+
+def test_python_logging_calls_syslog_once_for_each_of_the_logs(tmp_path):
+    """And not again after configuring `logging`, which closes the handlers that there are."""
+    (tmp_path / "log.json").write_text('{"version": 1, "loggers": {}}')
+    listener = Listener(socket.SOCK_STREAM)
+    with syslog(listener, "--log-config-json", tmp_path / "log.json") as s:
+        httpx.get(s.url + "/x")
+        listener.wait_for(r"<14>gunicorn\..+\.access: .*GET /x.*\0")
+    assert listener.clients == 2
+
+
+def test_loggers_that_a_configuration_names_have_the_handlers_it_gives_them(tmp_path):
+    config = '{"version": 1, "loggers": {"gunicorn.access": {"level": "INFO", "handlers": ["console"]}}}'
+    (tmp_path / "log.json").write_text(config)
+    listener = Listener(socket.SOCK_DGRAM)
+    with syslog(listener, "--log-config-json", tmp_path / "log.json") as s:
+        httpx.get(s.url + "/x")
+        s.stop()
+        listener.wait_for(r"<14>gunicorn\..+\.error: \[\d+\] Shutting down: Master\0?")
+        assert not [message for message in listener.messages if ".access: " in message]

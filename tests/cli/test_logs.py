@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from command import eventually
+from command import run
 from command import serving
 from command import text_of
 
@@ -150,6 +151,16 @@ def test_the_error_log_on_stderr_has_gunicorns_lines_in_gunicorns_order():
     remaining = iter(lines)
     for milestone in milestones:
         assert any(re.search(milestone, line) for line in remaining), f"{milestone} is not, or not in order, in {lines}"
+
+
+def test_an_error_that_keeps_the_server_from_starting_is_on_stderr_and_in_a_file_once_each(tmp_path):
+    path = tmp_path / "error.log"
+    ended = run("-k", "asgi", "--pid", "/nowhere/pid", "--error-logfile", path, "hello:app", cwd=APPS)
+    assert ended.code == 1
+    assert ended.stderr.count("/nowhere/pid") == text_of(path).count("/nowhere/pid") == 1
+    assert "[ERROR]" in text_of(path)
+    ended = run("-k", "asgi", "--pid", "/nowhere/pid", "hello:app", cwd=APPS)
+    assert ended.stderr.count("/nowhere/pid") == 1
 
 
 def test_the_error_log_may_be_a_file_and_stderr_is_silent(tmp_path):

@@ -66,18 +66,14 @@ def test_settings_for_another_server_are_left_alone(ini):
 
 def test_a_setting_that_is_none_is_named_with_its_line(ini):
     ended = run("--paste", ini(f"{SERVER}wrokers = 3\n"), cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("site.ini, line 6", "no setting 'wrokers'", "did you mean workers?")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "site.ini, line 6", "no setting 'wrokers'", "did you mean workers?")
 
 
 @pytest.mark.parametrize(("text", "words"), [(None, ["no file"]), ("[broken\n", ["broken"])])
 def test_a_file_that_cannot_be_used_is_named(ini, tmp_path, text, words):
     file = ini(text) if text else tmp_path / "missing.ini"
     ended = run("--paste", file, cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("paste = ", file.name, "--paste on the command line", *words)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "paste = ", file.name, "--paste on the command line", *words)
 
 
 def test_without_pastedeploy_the_reason_is_named(ini, tmp_path):
@@ -89,6 +85,4 @@ def test_without_pastedeploy_the_reason_is_named(ini, tmp_path):
         "sys.meta_path.insert(0, Hidden)\n"
     )
     ended = run("--paste", ini(""), cwd=APPS, env={"PYTHONPATH": str(tmp_path)})
-    assert ended.code == 1
-    ended.line_with("PasteDeploy", "not installed")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "PasteDeploy", "not installed")

@@ -109,31 +109,34 @@ def test_the_worker_class_may_be_said_and_other_options_ignored(program):
         assert httpx.get(s.url).text == "asgi"
 
 
-def test_hup_reads_the_configuration_again(program, tmp_path):
-    (tmp_path / "count").write_text("1")
+@pytest.fixture
+def counting(program, tmp_path):
+    """A program that reads how many workers it has from a file, which `count` writes."""
     source = STANDALONE.replace("config = {", "self.options['workers'] = open('count').read()\n        config = {")
     source += WSGI + "StandaloneApplication(app, {'bind': '127.0.0.1:0'}).run()"
+    count = (tmp_path / "count").write_text
+    count("1")
     with program.serving(source) as s:
         s.wait_for_line(BOOTING)
         assert httpx.get(s.url).text == "wsgi"
-        (tmp_path / "count").write_text("2")
-        s.process.send_signal(signal.SIGHUP)
-        s.wait_for_line(BOOTING, count=3)
+        yield s, count
         assert httpx.get(s.url).text == "wsgi"
 
 
-def test_a_configuration_that_breaks_is_not_taken_on_hup(program, tmp_path):
-    (tmp_path / "count").write_text("1")
-    source = STANDALONE.replace("config = {", "self.options['workers'] = open('count').read()\n        config = {")
-    source += WSGI + "StandaloneApplication(app, {'bind': '127.0.0.1:0'}).run()"
-    with program.serving(source) as s:
-        assert httpx.get(s.url).text == "wsgi"
-        (tmp_path / "count").write_text("several")
-        s.process.send_signal(signal.SIGHUP)
-        s.wait_for_line("workers = 'several'")
-        s.wait_for_line("Reload with the old configuration")
-        s.wait_for_line(BOOTING, count=2)
-        assert httpx.get(s.url).text == "wsgi"
+def test_hup_reads_the_configuration_again(counting):
+    s, count = counting
+    count("2")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_for_line(BOOTING, count=3)
+
+
+def test_a_configuration_that_breaks_is_not_taken_on_hup(counting):
+    s, count = counting
+    count("several")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_for_line("workers = 'several'")
+    s.wait_for_line("Reload with the old configuration")
+    s.wait_for_line(BOOTING, count=2)
 
 
 def test_load_is_called_once_in_the_master_with_preload(program):

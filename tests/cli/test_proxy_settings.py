@@ -21,9 +21,7 @@ BIND = ("-k", "asgi", "-b", "127.0.0.1:0")
 )
 def test_a_wrong_value_is_named_with_its_setting(flag, setting, value, word):
     ended = run(*BIND, flag, value, "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(setting, value, f"from {flag} on the command line", word)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, setting, value, f"from {flag} on the command line", word)
 
 
 def test_an_application_where_a_mode_is_expected_is_named():
@@ -52,9 +50,7 @@ def test_a_wrong_value_in_a_file_is_named_with_the_file(tmp_path, line, word):
     file = tmp_path / "wrong.py"
     file.write_text(line)
     ended = run(*BIND, "-c", file, "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(line.split()[0], "wrong.py", word)
-    ended.assert_no_traceback()
+    ended.assert_explained(1, line.split()[0], "wrong.py", word)
 
 
 def test_the_values_that_gunicorn_takes_are_taken(tmp_path):

@@ -68,9 +68,7 @@ def test_a_factory_is_called(app):
 
 def test_a_factory_that_needs_arguments_is_named():
     ended = run(*BIND, "--factory", "shapes:two_steps", cwd=APPS)
-    assert ended.code == 4
-    ended.line_with("two_steps", "does not fit the factory", "scope")
-    ended.assert_no_traceback()
+    ended.assert_explained(4, "two_steps", "does not fit the factory", "scope")
 
 
 def test_an_env_file_adds_to_the_environment_and_changes_nothing_there(tmp_path):
@@ -88,9 +86,7 @@ def test_an_env_file_that_cannot_be_read_is_named(tmp_path, text):
     if text:
         file.write_text(text)
     ended = run(*BIND, "--env-file", file, "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("env_file", str(file))
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "env_file", str(file))
 
 
 def test_a_variable_without_a_name_or_value_is_named():
@@ -107,9 +103,7 @@ def test_the_environment_says_which_server_it_is_as_with_gunicorn():
 @pytest.mark.parametrize("flag", ["--certfile", "--keyfile", "--ssl-certfile", "--ssl-keyfile"])
 def test_tls_that_is_asked_for_is_refused_instead_of_served_in_plain_text(flag):
     ended = run(*BIND, flag, "server.pem", "hello:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with("server.pem", "TLS is not there yet", "dangerous")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, "server.pem", "TLS is not there yet", "dangerous")
 
 
 def test_the_uwsgi_protocol_is_refused():

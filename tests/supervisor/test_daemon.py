@@ -124,6 +124,62 @@ def test_a_log_that_cannot_be_opened_is_reported_before_the_terminal_is_left(tmp
     assert not daemon.pidfile.exists()
 
 
+def failing(folder, *more, flags=(), app="behaviours:app", hooks=""):
+    """Starts a daemon that cannot come up. Returns how what was started ended, and the daemon."""
+    daemon, config = Daemon(folder), folder / "hooks.conf.py"
+    config.write_text(hooks)
+    return run(*daemon.flags, "-c", config, *flags, *more, app, cwd=APPS), daemon
+
+
+FAILING_HOOK = """
+def {hook}(server):
+    raise RuntimeError("no such luck")
+"""
+LUCK = "RuntimeError: no such luck"
+BEFORE_THE_FIRST_FORK = {
+    "address": ({"flags": ("-b", "192.0.2.1:80")}, 1, "cannot listen", "Invalid address: ('192.0.2.1', 80)"),
+    "import": ({"flags": ("--preload",), "app": "nowhere:app"}, 3, "cannot load the application", "no module named"),
+    "pid file": ({"flags": ("--pid", "/nowhere/pid")}, 1, "/nowhere/pid", "/nowhere/pid"),
+    "on_starting": ({"hooks": FAILING_HOOK.format(hook="on_starting")}, 1, LUCK, LUCK),
+    "when_ready": ({"hooks": FAILING_HOOK.format(hook="when_ready")}, 1, LUCK, LUCK),
+}
+
+
+@pytest.mark.parametrize("how, code, said, logged", BEFORE_THE_FIRST_FORK.values(), ids=BEFORE_THE_FIRST_FORK)
+@pytest.mark.parametrize("capture", [(), ("--capture-output",)], ids=["", "captured"])
+def test_what_fails_before_the_first_fork_is_told_by_what_was_started_and_by_the_log(
+    tmp_path, how, code, said, logged, capture
+):
+    ended, daemon = failing(tmp_path, *capture, **how)
+    assert not daemon.pidfile.exists()
+    assert ended.code == code
+    assert ended.stdout == ""
+    assert ended.stderr.count(said) == text_of(daemon.log).count(logged) == 1
+
+
+def test_a_log_on_standard_error_is_that_of_what_was_started_until_the_server_is_up(tmp_path):
+    ended, _ = failing(tmp_path, "--error-logfile", "-", "-b", "192.0.2.1:80")
+    assert ended.code == 1
+    ended.line_with("[ERROR]", "Invalid address: ('192.0.2.1', 80)")
+    assert "cannot listen" not in ended.output, "it was said already"
+
+
+def test_a_daemon_that_vanishes_before_it_is_up_is_an_error(tmp_path):
+    ended, _ = failing(tmp_path, hooks="import os\ndef on_starting(server):\n    os._exit(0)\n")
+    assert ended.code == 255
+    ended.line_with("Error", "before it was up")
+
+
+def test_what_is_started_is_there_until_the_sockets_are_open(tmp_path):
+    with background(tmp_path) as daemon:
+        assert "Listening at" in text_of(daemon.log)
+
+
+def test_a_daemon_captures_output_too(tmp_path):
+    with background(tmp_path, "--capture-output") as daemon:
+        assert [stream(daemon.workers()[0], number) for number in (1, 2)] == [str(daemon.log)] * 2
+
+
 def test_systemd_and_daemon_together_are_worth_a_warning(tmp_path):
     with background(tmp_path, NOTIFY_SOCKET=str(tmp_path / "nobody")) as daemon:
         daemon.wait_for_log("you shouldn't specify `daemon = True`")

@@ -15,6 +15,7 @@ import pytest
 from client import Client
 from command import eventually
 from load import Load
+from load import lives
 from load import wait_for_any_death
 from load import wait_for_death
 
@@ -132,13 +133,6 @@ class Day:
         with Client((self.server.host, self.server.port)) as client:
             client.get("/inline/0", "x-token: 0")
             return int(client.read_response().get("x-version"))
-
-
-def lives(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 class Site:

@@ -18,6 +18,7 @@ import pytest
 
 from command import eventually
 from command import run
+from command import serving
 from command import text_of
 from conftest import RGUNICORN
 
@@ -99,6 +100,70 @@ def test_logs_that_were_moved_away_are_opened_anew_by_workers_that_may_not_creat
         assert access.stat().st_uid == USER
 
 
+LOGCONFIG = """
+logconfig_dict = {{
+    "root": {{"handlers": []}},
+    "handlers": {{"file": {{"class": "logging.FileHandler", "filename": {path!r}}}}},
+    "loggers": {{"gunicorn.error": {{"level": "INFO", "handlers": ["file"]}}}},
+}}
+"""
+
+
+def test_the_files_of_python_handlers_belong_to_the_user_of_the_workers_too(folder, config):
+    log = folder / "python.log"
+    config.write_text(config.read_text() + LOGCONFIG.format(path=str(log)))
+    flags = ("--user", "nobody", "--group", str(GROUP), "--preload", "-c", config)
+    with serving("-k", "asgi", "-b", "127.0.0.1:0", *flags, "identity:app", cwd=APPS, await_line=None) as s:
+        eventually(lambda: "Listening at" in text_of(log), "a line in the log")
+        assert (log.stat().st_uid, log.stat().st_gid) == (USER, GROUP)
+        log.rename(folder / "python.log.1")
+        s.process.send_signal(signal.SIGUSR1)
+        eventually(log.exists, "a new file")
+        eventually(lambda: log.stat().st_uid == USER, "its new owner")
+
+
+def put_in_the_place_of(file, how, victim):
+    """What the user of the workers can do in a folder of theirs."""
+    file.unlink()
+    how(victim, file)
+    os.lchown(file, USER, GROUP) if file.is_symlink() else None
+
+
+@pytest.mark.parametrize("how", [os.symlink, os.link], ids=["symlink", "hard link"])
+def test_a_reopened_log_gives_no_file_away_that_somebody_linked_in_its_place(site, folder, how):
+    access, victim = folder / "access.log", folder / "victim"
+    victim.write_text("")
+    with site("--user", "nobody", "--group", str(GROUP), "--access-logfile", access) as s:
+        identity(s)
+        put_in_the_place_of(access, how, victim)
+        s.kill(signal.SIGUSR1)
+        s.wait_for_line(r"Cannot reopen the access log: Permission denied")
+        assert (victim.stat().st_uid, victim.stat().st_gid) == (0, 0)
+
+
+def test_a_log_behind_a_link_of_roots_is_given_to_the_user(site, folder):
+    access, real = folder / "access.log", folder / "real.log"
+    access.symlink_to(real.name)
+    with site("--user", "nobody", "--group", str(GROUP), "--access-logfile", access) as s:
+        identity(s)
+        eventually(lambda: text_of(real), "a line")
+        assert real.stat().st_uid == USER
+        assert access.lstat().st_uid == 0
+
+
+def test_a_log_on_standard_output_can_be_opened_by_the_workers(site):
+    """Which is a pipe of root's, or a terminal."""
+    with site("--user", "nobody", "--group", str(GROUP), "--access-logfile", "/dev/stdout") as s:
+        identity(s)
+        s.stdout.wait_for("GET / HTTP/1.1")
+
+
+def test_a_device_that_everybody_may_write_to_stays_roots(site):
+    with site("--user", "nobody", "--group", str(GROUP), "--access-logfile", "/dev/null") as s:
+        identity(s)
+        assert os.stat("/dev/null").st_uid == 0
+
+
 def test_a_pid_file_is_the_masters_and_anybody_may_read_it(site, folder):
     pidfile = folder / "master.pid"
     before = os.umask(0o077)
@@ -126,9 +191,7 @@ def test_an_upgrade_keeps_the_right_to_change_the_user(site):
 @pytest.mark.parametrize("setting", ["user", "group"])
 def test_a_name_that_nobody_has_is_an_error(setting):
     ended = run("-k", "asgi", f"--{setting}", "no-such-name", "identity:app", cwd=APPS)
-    assert ended.code == 1
-    ended.line_with(f"{setting} = 'no-such-name'", f"--{setting} on the command line", f"No such {setting}")
-    ended.assert_no_traceback()
+    ended.assert_explained(1, f"{setting} = 'no-such-name'", f"--{setting} on the command line", f"No such {setting}")
 
 
 WITHOUT_SETUID = """

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rgunicorn_core::parser::Version;
 use rgunicorn_core::request::Request;
-use rgunicorn_core::request::Scheme;
 use rgunicorn_core::responder::Responder;
 
 /// The hooks that are called around each request.
@@ -52,10 +51,7 @@ impl Hooks {
             Version::Http11 => (1, 1),
         };
         let said = request.forwarded.and_then(|forwarded| forwarded.scheme);
-        let scheme = match said.unwrap_or(request.peer.scheme) {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
+        let scheme = said.unwrap_or(request.peer.scheme).as_str();
         let peer = request.peer;
         let client = match peer.client() {
             Some(client) => (peer.client_text(), client.port())

@@ -11,8 +11,11 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
+use crate::failure::InLog;
 use crate::load;
+use crate::logging;
 use crate::master;
+use crate::master::Launch;
 use crate::master::Origin;
 use crate::operator::Operator;
 
@@ -25,16 +28,31 @@ pub(crate) fn run(py: Python<'_>, argv: &[OsString]) -> u8 {
 
 /// The same for any operator.
 pub(crate) fn start(py: Python<'_>, operator: Operator) -> u8 {
-    let served = serve(py, operator);
-    served.unwrap_or_else(|failure| failure.report(py))
+    let launch = Launch::default();
+    let code = serve(py, operator, &launch).unwrap_or_else(|failure| {
+        launch.speak_up();
+        report(py, &failure)
+    });
+    launch.end(code);
+    code
 }
 
-fn serve(py: Python<'_>, operator: Operator) -> Result<u8, Failure> {
+/// Says why the server ends, on standard error and in the log, and only once where they are the same.
+fn report(py: Python<'_>, failure: &Failure) -> u8 {
+    match failure.in_log(py) {
+        InLog::Already if logging::is_standard_error() => return failure.exit_code(py),
+        InLog::Yet(text) => logging::write_beside_standard_error(&text),
+        InLog::Already | InLog::Never => {}
+    }
+    failure.report(py)
+}
+
+fn serve(py: Python<'_>, operator: Operator, launch: &Launch) -> Result<u8, Failure> {
     let origin = Origin::of_this_process()
         .map_err(|error| Failure::Config(format!("no current directory: {error}")))?;
     let config = operator.read(py)?;
     match &config.asked_for {
-        AskedFor::Service => master::serve(py, operator, origin, config),
+        AskedFor::Service => master::serve(py, operator, origin, config, launch),
         AskedFor::Check => check(py, &config),
         AskedFor::Listing(listing) => {
             // Before the check, which may fail.

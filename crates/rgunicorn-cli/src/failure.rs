@@ -48,6 +48,14 @@ pub(crate) enum Failure {
     /// An address cannot be bound, and the log says why.
     #[error("cannot listen")]
     Bind,
+    /// The application cannot be loaded before the workers, and the log says why.
+    #[error("cannot load the application: {reason}")]
+    Load {
+        /// In one line, or with the traceback.
+        reason: String,
+        /// What the process is to end with.
+        code: u8,
+    },
     /// The supervisor cannot work.
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
@@ -57,6 +65,16 @@ pub(crate) enum Failure {
     /// Python failed where it has no reason to, or Ctrl-C was pressed.
     #[error("{0}")]
     Python(#[from] PyErr),
+}
+
+/// What the log is to say of a failure.
+pub(crate) enum InLog {
+    /// This.
+    Yet(String),
+    /// Nothing more: it was told.
+    Already,
+    /// Nothing: it is no trouble of the server's.
+    Never,
 }
 
 /// A setting whose value is not allowed.
@@ -85,7 +103,7 @@ impl WrongValue {
 impl Failure {
     /// What an exception that left a hook means.
     pub(crate) fn of_hook(py: Python<'_>, hook: &'static str, error: PyErr) -> Self {
-        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        if is_interrupt(py, &error) {
             Self::Python(error)
         } else if error.is_instance_of::<PySystemExit>(py) {
             Self::Ended(exit::of_system_exit(py, &error))
@@ -102,26 +120,42 @@ impl Failure {
     )]
     pub(crate) fn report(&self, py: Python<'_>) -> u8 {
         match self {
-            Self::Usage(error) => return report_usage(error),
+            Self::Usage(error) => say_usage(error),
             Self::UsageInVariable(error) => {
                 eprintln!("in GUNICORN_CMD_ARGS:");
-                return report_usage(error);
+                say_usage(error);
             }
-            Self::Bind => {}
-            Self::Ended(code) => return *code,
-            Self::Python(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
-                return exit::INTERRUPTED;
-            }
-            Self::Python(error) => {
-                error.print(py);
-                return exit::INTERNAL;
-            }
+            Self::Ended(_) => {}
+            Self::Python(error) if is_interrupt(py, error) => {}
+            Self::Python(error) => error.print(py),
             Self::Hook { traceback, .. } | Self::UserCode { traceback, .. } => {
                 eprintln!("{traceback}\n\nError: {self}");
             }
             failure => eprintln!("\nError: {}", with_causes(failure)),
         }
-        exit::CONFIG
+        self.exit_code(py)
+    }
+
+    /// What the process is to end with.
+    pub(crate) fn exit_code(&self, py: Python<'_>) -> u8 {
+        match self {
+            Self::Usage(error) | Self::UsageInVariable(error) if error.use_stderr() => exit::USAGE,
+            Self::Usage(_) | Self::UsageInVariable(_) => exit::OK,
+            Self::Ended(code) | Self::Load { code, .. } => *code,
+            Self::Python(error) if is_interrupt(py, error) => exit::INTERRUPTED,
+            Self::Python(_) => exit::INTERNAL,
+            _ => exit::CONFIG,
+        }
+    }
+
+    /// What the log should say of it.
+    pub(crate) fn in_log(&self, py: Python<'_>) -> InLog {
+        match self {
+            Self::Bind | Self::Load { .. } => InLog::Already,
+            Self::Usage(_) | Self::UsageInVariable(_) | Self::Ended(_) => InLog::Never,
+            Self::Python(error) if is_interrupt(py, error) => InLog::Never,
+            _ => InLog::Yet(self.in_full(py)),
+        }
     }
 
     /// All that is known, for the log.
@@ -146,14 +180,13 @@ fn with_causes(error: &dyn Error) -> String {
 }
 
 /// clap words these itself: the help and the version on standard output, errors on standard error.
-fn report_usage(error: &clap::Error) -> u8 {
+fn say_usage(error: &clap::Error) {
     // Nobody is left to be told when standard output or error is closed.
     let _ = error.print();
-    if error.use_stderr() {
-        exit::USAGE
-    } else {
-        exit::OK
-    }
+}
+
+fn is_interrupt(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
 /// The traceback of an error in the user's code, without the frames of ours that led there.

@@ -25,19 +25,27 @@ pub(crate) struct MasterHooks {
     master: Option<Py<PyAny>>,
     /// The pids of the workers, by their numbers: hooks that come with a reload know them too.
     pids: BTreeMap<u64, i32>,
+    /// How many workers are to be kept, once that was said.
+    workers: Option<usize>,
     /// The worker that is about to be forked.
     born: u64,
 }
 
 impl MasterHooks {
-    /// Takes a configuration into use.
-    pub(crate) fn configure(&mut self, py: Python<'_>, config: &Config) -> Result<(), Failure> {
+    /// Takes a configuration into use. `app` is the application, if it is loaded before the workers.
+    pub(crate) fn configure(
+        &mut self,
+        py: Python<'_>,
+        config: &Config,
+        app: Option<&Py<PyAny>>,
+    ) -> Result<(), Failure> {
         match &self.master {
             Some(_) => self.call(py, "configure", (config.as_python(py)?,)),
             None if config.hooks.is_empty() => Ok(()),
             None => {
                 let class = py.import("rgunicorn._hooks")?.getattr("Master")?;
-                let master = class.call1((config.as_python(py)?, self.pids.clone()))?;
+                let before = (self.pids.clone(), self.workers, app);
+                let master = class.call1((config.as_python(py)?, before))?;
                 self.master = Some(master.unbind());
                 Ok(())
             }
@@ -73,6 +81,18 @@ impl MasterHooks {
         if let Err(failure) = self.call(py, hook, arguments) {
             tracing::error!("Exception in {hook} hook\n{}", failure.in_full(py));
         }
+    }
+
+    /// So many workers are to be kept from now on.
+    pub(crate) fn resize(&mut self, py: Python<'_>, workers: usize) -> Result<(), Failure> {
+        self.workers = Some(workers);
+        self.call(py, "nworkers_changed", (workers,))
+    }
+
+    /// The same, where the hook must not end the server. Its error is logged.
+    pub(crate) fn tell_of_resize(&mut self, py: Python<'_>, workers: usize) {
+        self.workers = Some(workers);
+        self.tell(py, "nworkers_changed", (workers,));
     }
 
     /// Shows hooks the open sockets.

@@ -16,7 +16,9 @@ mod syslog;
 
 use std::env;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -155,6 +157,14 @@ pub(crate) fn reopen() {
     tracing::error!("{failure}");
 }
 
+/// The files that handlers of Python's `logging` have open.
+pub(crate) fn files_of_handlers(py: Python<'_>) -> Vec<PathBuf> {
+    python::files(py).unwrap_or_else(|error| {
+        tracing::error!("Cannot tell which files Python's logging has open: {error}");
+        Vec::new()
+    })
+}
+
 /// Writes text of the application's to the error log, as it is.
 pub(crate) fn write_raw(text: &str) {
     log().output.write(text.as_bytes());
@@ -163,6 +173,37 @@ pub(crate) fn write_raw(text: &str) {
 /// Writes a line that Python code wants in the error log, at a level of Python's `logging`.
 pub(crate) fn write_line(level: i32, message: &str) {
     write(python::of_python(level), message);
+}
+
+/// Writes an error to every log there is, but not to standard error, which was told already.
+pub(crate) fn write_beside_standard_error(text: &str) {
+    let mut log = log();
+    if log.way != Way::Direct {
+        drop(log);
+        return python::say(LogLevel::Error, text.to_owned());
+    }
+    if !log.output.is_standard_error() {
+        return log.write(LogLevel::Error, text);
+    }
+    if let Some(syslog) = &mut log.syslog {
+        syslog.send(Kind::Error, LogLevel::Error, text);
+    }
+}
+
+/// Whether whoever looks at standard error sees all that is logged.
+pub(crate) fn is_standard_error() -> bool {
+    let log = log();
+    log.way == Way::Direct && log.output.is_standard_error()
+}
+
+/// Whether the log has taken the place of the standard streams (`capture_output`).
+pub(crate) fn captures_output() -> bool {
+    log().output.captures()
+}
+
+/// Gives standard error back, to what it was before the log took its place.
+pub(crate) fn release_output(stderr: &OwnedFd) -> io::Result<()> {
+    log().output.release(stderr)
 }
 
 /// Counts a line that Python code logs, for statsd, by the method that it called.

@@ -42,6 +42,7 @@ use crate::operator::Operator;
 use crate::worker;
 use crate::worker::Inherited;
 use crate::worker::Start;
+pub(crate) use daemon::Launch;
 use metrics::Metrics;
 pub(crate) use origin::Origin;
 use sockets::Sockets;
@@ -53,35 +54,35 @@ pub(crate) fn serve(
     operator: Operator,
     origin: Origin,
     config: Config,
+    launch: &Launch,
 ) -> Result<u8, Failure> {
     title::prepare(py);
     let inheritance = inherit(py)?;
     let predecessor = inheritance.predecessor();
     config.enter_directory(py)?;
     let environment = Environment::set(py, &config.app.environment)?;
+    // The new master of an upgrade is in the background already.
+    let is_launched = config.process.background != Background::No && predecessor.is_none();
+    if is_launched {
+        launch.detach(py, config.process.background)?;
+    }
     logging::set_up(py, &config)?;
     // Better found out now than by every worker.
     logging::open_access_log(&config)?;
-    give_logs(&config);
+    give_logs(py, &config);
     warn(&config);
-    // The new master of an upgrade is in the background already.
-    if config.process.background != Background::No && predecessor.is_none() {
-        go_into_background(py, &config, &origin)?;
+    if is_launched && origin.has_variable("NOTIFY_SOCKET") {
+        tracing::warn!(
+            "you shouldn't specify `daemon = True` when launching by systemd with `Type = notify`"
+        );
     }
     let mut hooks = MasterHooks::default();
-    hooks.configure(py, &config)?;
-    hooks.call(py, "nworkers_changed", (config.workers,))?;
-    let preloaded = match config
+    hooks.configure(py, &config, None)?;
+    hooks.resize(py, config.workers)?;
+    let preloaded = config
         .preload_app
-        .then(|| load::load_app(py, &config))
-        .transpose()
-    {
-        Ok(app) => app,
-        Err(error) => {
-            error.report();
-            return Ok(error.exit_code());
-        }
-    };
+        .then(|| preload(py, &config))
+        .transpose()?;
     if let Some(loaded) = &preloaded {
         hooks.call(py, "loaded", (&loaded.app,))?;
     }
@@ -108,6 +109,7 @@ pub(crate) fn serve(
         preloaded,
         says_worker,
         hooks,
+        launch,
         failure: None,
     };
     title::set(py, Role::Master, &master.name());
@@ -115,6 +117,17 @@ pub(crate) fn serve(
         Outcome::Child(seat) => Ok(master.become_worker(seat)?),
         Outcome::Stopped(code) => master.end(code),
     }
+}
+
+/// Loads the application for all workers. What fails is logged.
+fn preload(py: Python<'_>, config: &Config) -> Result<Loaded, Failure> {
+    load::load_app(py, config).map_err(|error| {
+        error.report();
+        Failure::Load {
+            reason: error.to_string(),
+            code: error.exit_code(),
+        }
+    })
 }
 
 /// Says how workers call the application, if that is known before one has loaded it. Returns whether it is.
@@ -140,12 +153,13 @@ fn inherit(py: Python<'_>) -> Result<Inheritance, Failure> {
 }
 
 /// Leaves the log files to the user of the workers, who open them too.
-fn give_logs(config: &Config) {
-    let files = [Some(&config.error_log), config.access_log.as_ref()];
+fn give_logs(py: Python<'_>, config: &Config) {
+    let ours = [Some(&config.error_log), config.access_log.as_ref()];
     let is_file = |path: &&PathBuf| path.as_path() != Path::new("-");
-    for file in files.into_iter().flatten().filter(is_file) {
+    let ours = ours.into_iter().flatten().filter(is_file).cloned();
+    for file in ours.chain(logging::files_of_handlers(py)) {
         // As in gunicorn: a file that is a device, for instance, need not be anybody's.
-        if let Err(error) = config.process.owner.give(file) {
+        if let Err(error) = config.process.owner.give(&file) {
             tracing::debug!("'{}' stays as it is: {error}", file.display());
         }
     }
@@ -156,15 +170,6 @@ fn warn(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-}
-
-fn go_into_background(py: Python<'_>, config: &Config, origin: &Origin) -> PyResult<()> {
-    if origin.has_variable("NOTIFY_SOCKET") {
-        tracing::warn!(
-            "you shouldn't specify `daemon = True` when launching by systemd with `Type = notify`"
-        );
-    }
-    daemon::detach(py, config.process.background)
 }
 
 /// Where this master's pid belongs: beside that of an older one, as long as that is there.
@@ -193,6 +198,7 @@ struct Master<'py> {
     /// Whether the next worker says how it calls the application.
     says_worker: bool,
     hooks: MasterHooks,
+    launch: &'py Launch,
     /// Why it must not serve at all.
     failure: Option<Failure>,
 }
@@ -267,13 +273,13 @@ impl Master<'_> {
 
     /// Calls the hooks of a reload, those of the configuration that is now in use.
     fn tell_of_reload(&mut self) {
-        let configured = self.hooks.configure(self.py, &self.config);
+        let app = self.preloaded.as_ref().map(|loaded| &loaded.app);
+        let configured = self.hooks.configure(self.py, &self.config, app);
         let shown = configured.and_then(|()| self.hooks.show(self.py, self.sockets.listeners()));
         if let Err(failure) = shown {
             tracing::error!("Cannot set up the hooks\n{}", failure.in_full(self.py));
         }
-        let workers = self.config.workers;
-        self.hooks.tell(self.py, "nworkers_changed", (workers,));
+        self.hooks.tell_of_resize(self.py, self.config.workers);
         self.hooks.tell(self.py, "on_reload", ());
     }
 
@@ -302,7 +308,7 @@ impl Master<'_> {
             }
             return Err(failure);
         }
-        give_logs(&config);
+        give_logs(self.py, &config);
         self.move_pidfile(own_pidfile(&config, self.predecessor));
         if !config.preload_app {
             self.preloaded = None;

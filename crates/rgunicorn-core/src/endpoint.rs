@@ -22,6 +22,15 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// As it stands in a URL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
     /// The port that a URL of this scheme need not name.
     #[must_use]
     pub fn default_port(self) -> u16 {

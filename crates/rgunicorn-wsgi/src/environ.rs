@@ -14,7 +14,6 @@ use rgunicorn_core::parser::Version;
 use rgunicorn_core::parser::percent_decode;
 use rgunicorn_core::proxy::Forwarded;
 use rgunicorn_core::proxy::mount;
-use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
 
 use crate::asked::Asked;
@@ -141,7 +140,7 @@ impl Environs {
 
     fn made_for<'py>(&self, py: Python<'py>, asked: &Asked<'_>) -> PyResult<Bound<'py, PyDict>> {
         let template = self.template.bind(py).copy()?;
-        template.set_item(intern!(py, "wsgi.url_scheme"), scheme(asked.scheme))?;
+        template.set_item(intern!(py, "wsgi.url_scheme"), asked.scheme.as_str())?;
         if let ServerAddress::Tcp(server) = asked.server {
             let name = server.ip().to_canonical().to_string();
             template.set_item(intern!(py, "SERVER_NAME"), name)?;
@@ -187,7 +186,7 @@ impl Environs {
             }
         }
         if let Some(said) = forwarded.scheme {
-            environ.set_item(intern!(py, "wsgi.url_scheme"), scheme(said))?;
+            environ.set_item(intern!(py, "wsgi.url_scheme"), said.as_str())?;
         }
         if let Some(host) = &forwarded.host {
             environ.set_item(intern!(py, "SERVER_NAME"), &host.name)?;
@@ -358,13 +357,6 @@ fn protocol(py: Python<'_>, version: Version) -> &Bound<'_, PyString> {
     match version {
         Version::Http10 => intern!(py, "HTTP/1.0"),
         Version::Http11 => intern!(py, "HTTP/1.1"),
-    }
-}
-
-fn scheme(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
     }
 }
 

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PyString;
 use rgunicorn_core::parser::Version;
-use rgunicorn_core::request::Scheme;
 
 use crate::asked::Asked;
 use crate::record::Record;
@@ -83,10 +82,7 @@ impl Hooks {
             Version::Http11 => (1, 1),
         };
         let said = asked.forwarded.and_then(|forwarded| forwarded.scheme);
-        let scheme = match said.unwrap_or(asked.scheme) {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
+        let scheme = said.unwrap_or(asked.scheme).as_str();
         let client = match asked.client {
             Some(client) => (asked.client_text, client.port())
                 .into_pyobject(py)?

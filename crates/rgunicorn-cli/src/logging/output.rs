@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -64,6 +65,22 @@ impl Output {
             self.capture = Capture::On;
         }
         Ok(())
+    }
+
+    /// Whether the file has the standard streams too.
+    pub(super) fn captures(&self) -> bool {
+        self.capture == Capture::On
+    }
+
+    /// Puts `stderr` in the place of standard error, and leaves it alone from now on.
+    pub(super) fn release(&mut self, stderr: &OwnedFd) -> io::Result<()> {
+        self.capture = Capture::Off;
+        Ok(dup2_stderr(stderr)?)
+    }
+
+    /// Whether it goes where standard error goes.
+    pub(super) fn is_standard_error(&self) -> bool {
+        self.file.is_none() || self.captures()
     }
 
     /// One line, by one write.

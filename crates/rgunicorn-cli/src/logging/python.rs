@@ -6,6 +6,7 @@
 //! nothing. At any other time it is delivered at once. The lock is never held while the interpreter
 //! is waited for, nor while Python code runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -139,6 +140,12 @@ pub(super) fn reads_exchanges() -> bool {
 /// Has the logger open its files anew (USR1).
 pub(super) fn reopen() {
     tell("reopen_files");
+}
+
+/// The files that handlers have open.
+pub(super) fn files(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let module = py.import("rgunicorn.glogging")?;
+    module.call_method0("open_files")?.extract()
 }
 
 /// Has the logger's files end with this program, if it starts another.

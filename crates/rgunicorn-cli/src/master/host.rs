@@ -23,7 +23,8 @@ use crate::logging;
 
 impl Host for Master<'_> {
     fn starting(&mut self) -> ControlFlow<()> {
-        match self.hooks.call(self.py, "when_ready", ()) {
+        let called = self.hooks.call(self.py, "when_ready", ());
+        match called.and_then(|()| Ok(self.launch.succeed()?)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => {
                 self.failure = Some(failure);
@@ -58,7 +59,7 @@ impl Host for Master<'_> {
     }
 
     fn resized(&mut self, workers: usize) {
-        self.hooks.tell(self.py, "nworkers_changed", (workers,));
+        self.hooks.tell_of_resize(self.py, workers);
     }
 
     fn reload(&mut self) -> Option<Settings> {
@@ -90,7 +91,7 @@ impl Host for Master<'_> {
         if let Err(failure) = logging::open_access_log(&self.config) {
             tracing::error!("{}", failure.in_full(self.py));
         }
-        give_logs(&self.config);
+        give_logs(self.py, &self.config);
     }
 
     fn resting(&mut self, workers: usize) -> Option<Duration> {

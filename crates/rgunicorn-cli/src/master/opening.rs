@@ -17,8 +17,17 @@ use super::sockets::Sharing;
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// How often an address in use is tried, a second apart: its last owner may be about to leave.
+/// How often a start tries an address in use, a second apart.
 const ATTEMPTS: usize = 5;
+
+/// What to do about an address in use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Patience {
+    /// To wait: its last owner may be about to leave.
+    Some,
+    /// To give up at once: the master has workers to look after.
+    None,
+}
 
 /// The sockets that were open before this process was.
 pub(super) fn inherited(inheritance: Inheritance) -> Result<Vec<Listener>, Failure> {
@@ -55,17 +64,22 @@ fn may_be(socket: &Listener, bind: &Bind) -> bool {
     }
 }
 
-/// Opens what a setting names, and tries again where somebody else may be about to leave.
+/// Opens what a setting names. What fails is logged.
 pub(super) fn open(
     py: Python<'_>,
     bind: &Bind,
     sharing: Sharing,
     config: &Config,
+    patience: Patience,
 ) -> Result<Place, Failure> {
+    let attempts = match patience {
+        Patience::Some => ATTEMPTS,
+        Patience::None => 1,
+    };
     if let Bind::Fd(number) = bind {
         return adopt(py, *number).map(Place::Shared);
     }
-    for attempt in 1..=ATTEMPTS {
+    for attempt in 1..=attempts {
         match open_once(bind, sharing, config) {
             Ok(place) => return Ok(place),
             Err(error) => {
@@ -75,7 +89,7 @@ pub(super) fn open(
                 }
             }
         }
-        if attempt < ATTEMPTS {
+        if attempt < attempts {
             tracing::error!("Retrying in 1 second.");
             // Python's sleep, because Ctrl-C ends it.
             py.import("time")?.call_method1("sleep", (1,))?;

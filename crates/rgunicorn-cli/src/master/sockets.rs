@@ -16,6 +16,7 @@ use rgunicorn_supervisor::Inheritance;
 use rgunicorn_supervisor::Others;
 
 use super::opening;
+use super::opening::Patience;
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -66,14 +67,14 @@ impl Sockets {
             }
             Giver::Nobody | Giver::Predecessor => {
                 let known = opening::match_up(&config.bind, inherited);
-                sockets.places = sockets.complete(py, config, known)?;
+                sockets.places = sockets.complete(py, config, known, Patience::Some)?;
             }
         }
         Ok(sockets)
     }
 
     /// Opens what `config` names and was not open, and closes what it no longer names. Changes
-    /// nothing if an address cannot be opened.
+    /// nothing, and does not wait, if an address cannot be opened.
     pub(super) fn rebind(&mut self, py: Python<'_>, config: &Config) -> Result<(), Failure> {
         if self.giver == Giver::ServiceManager {
             return Ok(());
@@ -82,7 +83,8 @@ impl Sockets {
         let new: Vec<Bind> = config.bind.iter().filter(is_new).cloned().collect();
         let is_changed =
             !new.is_empty() || self.places.iter().any(|(b, _)| !config.bind.contains(b));
-        let new = self.complete(py, config, new.into_iter().map(|bind| (bind, None)))?;
+        let new = new.into_iter().map(|bind| (bind, None));
+        let new = self.complete(py, config, new, Patience::None)?;
         let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.places)
             .into_iter()
             .partition(|(bind, _)| config.bind.contains(bind));
@@ -95,20 +97,32 @@ impl Sockets {
         Ok(())
     }
 
+    /// Opens what is missing of `known`. Leaves no file behind where one cannot be opened.
     fn complete(
         &self,
         py: Python<'_>,
         config: &Config,
         known: impl IntoIterator<Item = (Bind, Option<Listener>)>,
+        patience: Patience,
     ) -> Result<Vec<(Bind, Place)>, Failure> {
-        let place = |(bind, listener): (Bind, Option<Listener>)| {
+        let (mut places, mut opened) = (Vec::new(), Vec::new());
+        for (bind, listener) in known {
             let place = match listener {
                 Some(listener) => Place::Shared(listener),
-                None => opening::open(py, &bind, self.sharing, config)?,
+                None => match opening::open(py, &bind, self.sharing, config, patience) {
+                    Ok(place) => {
+                        opened.push(places.len());
+                        place
+                    }
+                    Err(failure) => {
+                        remove_files(opened.into_iter().map(|position| &places[position]));
+                        return Err(failure);
+                    }
+                },
             };
-            Ok((bind, place))
-        };
-        known.into_iter().map(place).collect()
+            places.push((bind, place));
+        }
+        Ok(places)
     }
 
     /// Closes all, and removes the files of unix sockets that nobody else needs.
@@ -174,7 +188,7 @@ impl fmt::Display for Sockets {
     }
 }
 
-fn remove_files(places: &[(Bind, Place)]) {
+fn remove_files<'a>(places: impl IntoIterator<Item = &'a (Bind, Place)>) {
     for (_, place) in places {
         if let Place::Shared(listener) = place {
             listener.unlink();

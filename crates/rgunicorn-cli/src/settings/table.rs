@@ -168,7 +168,7 @@ settings! {
         /// Addresses that may speak the uwsgi protocol.
         uwsgi_allow_ips: Words { flags: &["--uwsgi-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1"), compared: Compared::NoEffect("the uwsgi protocol is not there yet") }
         /// Go into the background.
-        daemon: Switch { flags: &["-D", "--daemon"], default: Some("false"), compared: Compared::Better("log files that cannot be opened are reported before") }
+        daemon: Switch { flags: &["-D", "--daemon"], default: Some("false"), compared: Compared::Better("an error before the sockets are open is that of the command that was started") }
         /// File to write the master's process id to.
         pidfile: OptionalText { flags: &["-p", "--pid"], meta: "FILE" }
         /// User to run workers as, by name or number. [default: the one who starts the server]
@@ -334,7 +334,7 @@ settings! {
         /// Socket for gunicornc.
         control_socket: OptionalText { flags: &["--control-socket"], meta: "PATH", compared: Compared::NoEffect(NO_CONTROL) }
         /// Its file's mode.
-        control_socket_mode: Count { flags: &["--control-socket-mode"], meta: "INT", default: Some("0o600"), compared: Compared::NoEffect(NO_CONTROL) }
+        control_socket_mode: Permissions { flags: &["--control-socket-mode"], meta: "INT", default: Some("0o600"), compared: Compared::NoEffect(NO_CONTROL) }
         /// Do without it.
         control_socket_disable: Switch { flags: &["--no-control-socket"], default: Some("false"), compared: Compared::Better("there never is one") }
     }

@@ -6,7 +6,6 @@ use std::io::Write;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::endpoint::Scheme;
 use crate::endpoint::ServerAddress;
 use crate::parser::Head;
 use crate::parser::percent_decode;
@@ -316,10 +315,7 @@ fn server<'a>(record: &AccessRecord<'a>, head: &'a Head) -> (Cow<'a, str>, u16) 
 
 fn scheme(record: &AccessRecord<'_>) -> &'static [u8] {
     let said = record.forwarded.and_then(|said| said.scheme);
-    match said.unwrap_or(record.scheme) {
-        Scheme::Http => b"http",
-        Scheme::Https => b"https",
-    }
+    said.unwrap_or(record.scheme).as_str().as_bytes()
 }
 
 const SOFTWARE: &[u8] = concat!("rgunicorn/", env!("CARGO_PKG_VERSION")).as_bytes();
