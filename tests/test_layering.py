@@ -16,7 +16,7 @@ GUARDED = re.compile(r"rgunicorn-\w+|pyo3|tokio")
 MAY_USE = {
     "rgunicorn-core": "tokio",
     "rgunicorn-supervisor": "",  # it forks, so it must never start a runtime
-    "rgunicorn-websocket": "rgunicorn-core tokio",
+    "rgunicorn-websocket": "",  # a protocol: whoever drives it has the sockets
     "rgunicorn-eventloop": "pyo3 tokio",
     "rgunicorn-asgi": "rgunicorn-core rgunicorn-websocket rgunicorn-eventloop pyo3 tokio",
     "rgunicorn-wsgi": "rgunicorn-core rgunicorn-eventloop pyo3 tokio",
