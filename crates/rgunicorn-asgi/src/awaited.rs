@@ -1,0 +1,41 @@
+//! What `receive` and `send` wait for, whatever the protocol.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+use rgunicorn_core::exchange::Interest;
+use rgunicorn_core::responder::Responder;
+use rgunicorn_eventloop::awaitable::resolve;
+
+/// A call of the application that is waited for.
+pub(crate) trait Awaited {
+    /// The next event, if it is there.
+    fn next_event<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
+
+    /// Wakes the sleeper once there is an event, if somebody still holds `interest` then.
+    fn when_event(&self, interest: &Rc<Interest>, sleeper: Sleeper);
+
+    /// Where what is sent goes.
+    fn responder(&self) -> &Responder;
+
+    /// The loop that the application runs on.
+    fn event_loop(&self) -> &Py<PyAny>;
+}
+
+/// A task that waits for an asyncio future.
+pub(crate) struct Sleeper(pub(crate) Py<PyAny>);
+
+impl Sleeper {
+    /// Completes the future, unless whoever waited was cancelled.
+    pub(crate) fn wake(&self, py: Python<'_>) {
+        let future = self.0.bind(py);
+        if let Err(error) = resolve(future, py.None().into_bound(py)) {
+            error.write_unraisable(py, Some(future));
+        }
+    }
+
+    /// The same, for whoever knows nothing of Python.
+    pub(crate) fn into_notice(self) -> Box<dyn FnOnce()> {
+        Box::new(move || Python::attach(|py| self.wake(py)))
+    }
+}
