@@ -6,6 +6,9 @@ use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::resolve;
+use rgunicorn_eventloop::reactor::escape;
+use rgunicorn_eventloop::task::ends_process;
+use rgunicorn_eventloop::task::resume;
 
 /// A call of the application that is waited for.
 pub(crate) trait Awaited {
@@ -34,7 +37,17 @@ impl Sleeper {
         }
     }
 
-    /// The same, for whoever knows nothing of Python.
+    /// The same in a turn of the server: the task goes on at once.
+    pub(crate) fn resume(&self, py: Python<'_>) {
+        let future = self.0.bind(py);
+        match resume(future, py.None().into_bound(py)) {
+            Ok(()) => {}
+            Err(error) if ends_process(py, &error) => escape(py, error),
+            Err(error) => error.write_unraisable(py, Some(future)),
+        }
+    }
+
+    /// The same as [`Self::wake`], for whoever knows nothing of Python.
     pub(crate) fn into_notice(self) -> Box<dyn FnOnce()> {
         Box::new(move || Python::attach(|py| self.wake(py)))
     }

@@ -118,14 +118,14 @@ impl Socket {
     }
 
     /// Wakes who waits for an event, if there is one.
-    fn wake(&self, py: Python<'_>) {
+    fn wake(&self, by: impl Fn(&Sleeper)) {
         if self.inbox.borrow().is_empty() && self.goodbye.borrow().is_none() {
             return;
         }
         let sleepers = self.sleepers.take();
         for (interest, sleeper) in sleepers {
             if interest.strong_count() > 0 {
-                sleeper.wake(py);
+                by(&sleeper);
             }
         }
     }

@@ -95,7 +95,7 @@ impl Socket {
             *known = Some(goodbye);
         }
         drop(known);
-        Python::attach(|py| self.wake(py));
+        Python::attach(|py| self.wake(|sleeper| sleeper.wake(py)));
     }
 
     /// Ends our side of the tunnel.
@@ -186,7 +186,8 @@ impl Watcher for Socket {
             if !self.is_full() {
                 self.hear(py);
             }
-            self.wake(py);
+            // Messages are delivered in the turn in which they come.
+            self.wake(|sleeper| sleeper.resume(py));
         });
     }
 

@@ -16,7 +16,6 @@ use rgunicorn_asgi::app::AsgiApp;
 use rgunicorn_asgi::lifespan::Lifespan;
 use rgunicorn_asgi::lifespan::Mode;
 use rgunicorn_asgi::settings::Settings as AsgiSettings;
-use rgunicorn_asgi::settings::WebSocketSettings;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_eventloop::awaitable::resolve;
@@ -201,7 +200,7 @@ pub(crate) fn asgi_settings(config: &Config) -> AsgiSettings {
         root_path: config.root_path.clone(),
         debug: config.reload.is_some() || is_talkative,
         hooks: None,
-        websocket: Some(WebSocketSettings::default()),
+        websocket: config.websocket.clone(),
     }
 }
 
