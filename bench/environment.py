@@ -15,6 +15,7 @@ from bench.servers import REPOSITORY, VENV
 
 PACKAGES = [
     *["rgunicorn", "granian", "uvicorn", "gunicorn", "gunicorn_h1c", "hypercorn", "fastpysgi"],
+    *["websockets", "wsproto"],
     *["uvloop", "httptools", "fastapi", "starlette", "pydantic"],
 ]
 

@@ -12,18 +12,21 @@ import sys
 import venv
 from pathlib import Path
 
-from bench.servers import RAW_HYPER, REFERENCE, REPOSITORY, VENV
+from bench.scenarios import WEBSOCKET_SCENARIOS
+from bench.servers import RAW_HYPER, REFERENCE, REPOSITORY, VENV, WS_LOAD
 
 REQUIREMENTS = REPOSITORY / "bench/requirements.txt"
 BUILD = "--profile=release --strip=false"
 SOURCES = ["crates", "python", "Cargo.toml", "Cargo.lock", "pyproject.toml"]
 
 
-def prepare(servers: list[str]) -> None:
+def prepare(servers: list[str], scenarios: list[str]) -> None:
     ensure_tools()
     install_peers()
     if "raw-hyper" in servers:
-        build_raw_hyper()
+        build("raw-hyper", RAW_HYPER)
+    if set(scenarios) & set(WEBSOCKET_SCENARIOS):
+        build("ws-load", WS_LOAD)
     if REFERENCE in servers:
         install_rgunicorn()
 
@@ -67,9 +70,9 @@ def install_peers() -> None:
         set_stamp("peers", wanted)
 
 
-def build_raw_hyper() -> None:
-    manifest = REPOSITORY / "bench/raw-hyper/Cargo.toml"
-    target = RAW_HYPER.parent.parent
+def build(name: str, program: Path) -> None:
+    manifest = REPOSITORY / f"bench/{name}/Cargo.toml"
+    target = program.parent.parent
     run(["cargo", "build", "--release", "--quiet", "--manifest-path", str(manifest), "--target-dir", str(target)])
 
 

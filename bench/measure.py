@@ -1,6 +1,6 @@
 """Measures one running server: requests per second and latency, processor time, memory, wake-ups.
 
-wrk does the load; everything else is read from /proc, so that a measurement
+wrk does the load, or ws-load for WebSocket; everything else is read from /proc, so that a measurement
 adds no work to the two cores it uses.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.scenarios import Scenario
-from bench.servers import Running
+from bench.servers import WS_LOAD, Running
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 WARM_UP = 1
@@ -127,9 +127,9 @@ class Clocks:
 
 
 def measure(running: Running, server: str, scenario: Scenario, round_number: int, load: Load) -> Sample:
-    wrk(running, scenario, load, WARM_UP)
+    drive(running, scenario, load, WARM_UP)
     before = Clocks.read(running, load)
-    result = wrk(running, scenario, load, load.seconds)
+    result = drive(running, scenario, load, load.seconds)
     after = Clocks.read(running, load)
     cpu = after.server - before.server
     seconds = result["duration_us"] / 1e6
@@ -161,7 +161,7 @@ def measure(running: Running, server: str, scenario: Scenario, round_number: int
 
 def measure_idle(running: Running, server: str, scenario: Scenario, load: Load) -> Idle:
     """Counts wake-ups after a short burst: some servers are calm only until their first request."""
-    wrk(running, scenario, load, WARM_UP)
+    drive(running, scenario, load, WARM_UP)
     time.sleep(SETTLE)
     worker = busiest(running)
     wakeups_before, cpu_before, clock_before = wakeups(running), cpu_seconds(running), time.monotonic()
@@ -180,17 +180,27 @@ def measure_idle(running: Running, server: str, scenario: Scenario, load: Load) 
     )
 
 
-def wrk(running: Running, scenario: Scenario, load: Load, seconds: int) -> dict[str, Any]:
-    command = ["taskset", "-c", str(load.client_core), "wrk", "-t1", f"-d{seconds}s"]
-    command += [f"-c{load.connections_for(scenario)}", "--latency", "-s", str(SCRIPT)]
-    command += [f"http://127.0.0.1:{running.port}{scenario.path}"]
-    command += ["--", scenario.method, *([str(len(scenario.body))] if scenario.body else [])]
+def drive(running: Running, scenario: Scenario, load: Load, seconds: int) -> dict[str, Any]:
+    """Makes the load of a scenario, from the client's core, and returns what came of it."""
+    line = (ws_load if scenario.interface == "websocket" else wrk)(running, scenario, load, seconds)
+    command = ["taskset", "-c", str(load.client_core), *line]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     _text, found, outcome = done.stdout.partition("RESULT ")
     if not found:
-        raise running.failure(f"wrk failed: {done.stdout}{done.stderr}")
+        raise running.failure(f"{Path(line[0]).name} failed: {done.stdout}{done.stderr}")
     result: dict[str, Any] = json.loads(outcome)
     return result
+
+
+def wrk(running: Running, scenario: Scenario, load: Load, seconds: int) -> list[str]:
+    command = ["wrk", "-t1", f"-d{seconds}s", f"-c{load.connections_for(scenario)}", "--latency", "-s", str(SCRIPT)]
+    command += [f"http://127.0.0.1:{running.port}{scenario.path}"]
+    return [*command, "--", scenario.method, *([str(len(scenario.body))] if scenario.body else [])]
+
+
+def ws_load(running: Running, scenario: Scenario, load: Load, seconds: int) -> list[str]:
+    command = [str(WS_LOAD), *scenario.load, "--port", str(running.port), "--path", scenario.path]
+    return [*command, "--connections", str(load.connections_for(scenario)), "--seconds", str(seconds)]
 
 
 def cpu_seconds(running: Running) -> float:

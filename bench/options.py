@@ -30,12 +30,14 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.idle_connections:
         arguments.mode = "idle-connections"
-    arguments.idle_counts = arguments.idle_connections or IDLE_COUNTS
+    if arguments.idle_websockets:
+        arguments.mode = "idle-websockets"
+    arguments.idle_counts = arguments.idle_connections or arguments.idle_websockets or IDLE_COUNTS
     return arguments
 
 
 def add_modes(option: Callable[..., object]) -> None:
-    option("--all", action="store_true", help="everything: the scenarios, then all that the next three measure")
+    option("--all", action="store_true", help="everything: the scenarios, then all that the next five measure")
     option("--idle", dest="mode", action="store_const", const="idle", default="", help="wake-ups of idle servers")
     option(
         "--idle-connections",
@@ -44,6 +46,17 @@ def add_modes(option: Callable[..., object]) -> None:
         const=IDLE_COUNTS,
         metavar="N,...",
         help="what connections that nobody uses cost the busy ones (1000,10000)",
+    )
+    option(
+        "--websocket", dest="mode", action="store_const", const="websocket", help="echo and broadcast over WebSocket"
+    )
+    option(
+        "--idle-websockets",
+        type=counts,
+        nargs="?",
+        const=IDLE_COUNTS,
+        metavar="N,...",
+        help="what WebSockets cost on which nobody says anything (1000,10000)",
     )
     option(
         "--profile",

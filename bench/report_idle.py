@@ -18,6 +18,11 @@ IDLE_STEPS_NOTE = (
     " is the worker's; what the kernel keeps for a socket is not in it."
 )
 
+IDLE_SOCKETS_NOTE = (
+    "Connections on which nobody says anything; compression was offered. RSS is the worker's, compared with the time"
+    " before the first of them, after load. CPU is that of all processes, pings included."
+)
+
 
 def idle_blocks(results: Results) -> list[str]:
     return ["## Idle", IDLE_NOTE, idle_table(results.idle)]
@@ -25,6 +30,10 @@ def idle_blocks(results: Results) -> list[str]:
 
 def idle_connections_blocks(results: Results) -> list[str]:
     return ["## Idle connections", IDLE_STEPS_NOTE, idle_steps_table(results)]
+
+
+def idle_websockets_blocks(results: Results) -> list[str]:
+    return ["## Idle WebSockets", IDLE_SOCKETS_NOTE, idle_sockets_table(results)]
 
 
 def idle_table(rows: list[Idle]) -> str:
@@ -80,3 +89,16 @@ def idle_step_row(results: Results, server: str, count: int) -> list[str]:
 def of_none(results: Results, steps: list[IdleStep]) -> float:
     none = {step.round: step.sample for step in results.idle_steps_of(steps[0].server, 0)}
     return median(step.sample.requests_per_second / none[step.round].requests_per_second for step in steps)
+
+
+def idle_sockets_table(results: Results) -> str:
+    head = ["server", "idle", "worker RSS", "RSS per connection", "CPU ms/s"]
+    counts = sorted({step.count for step in results.idle_sockets})
+    rows = []
+    for server in results.servers:
+        for count in counts:
+            if steps := results.idle_sockets_of(server, count):
+                rss = f"{median_of(steps, lambda step: step.rss) / 1024:.1f} MiB"
+                each = f"{median_of(steps, lambda step: step.bytes_per_connection):,.0f} bytes"
+                rows.append([server, f"{count:,}", rss, each, f"{median_of(steps, lambda step: step.cpu_ms):.1f}"])
+    return table(head, rows)

@@ -14,6 +14,7 @@ from statistics import median
 from typing import TypeVar
 
 from bench.idle_connections import IdleStep
+from bench.idle_websockets import IdleSockets
 from bench.measure import Idle, Load, Sample
 from bench.profile import Profile
 from bench.scenarios import SCENARIOS
@@ -36,6 +37,7 @@ class Results:
     failures: dict[str, str] = field(default_factory=dict)
     idle: list[Idle] = field(default_factory=list)
     idle_steps: list[IdleStep] = field(default_factory=list)
+    idle_sockets: list[IdleSockets] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
 
     def of(self, scenario: str, server: str) -> list[Sample]:
@@ -48,6 +50,9 @@ class Results:
 
     def idle_steps_of(self, server: str, count: int) -> list[IdleStep]:
         return [step for step in self.idle_steps if (step.server, step.count) == (server, count)]
+
+    def idle_sockets_of(self, server: str, count: int) -> list[IdleSockets]:
+        return [step for step in self.idle_sockets if (step.server, step.count) == (server, count)]
 
     def all_samples(self) -> list[Sample]:
         return [*self.samples, *(step.sample for step in self.idle_steps)]

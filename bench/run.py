@@ -17,18 +17,19 @@ from pathlib import Path
 from bench import callgrind
 from bench.environment import describe_environment, load_average
 from bench.idle_connections import measure_idle_connections
+from bench.idle_websockets import measure_idle_websockets
 from bench.install import allow_descriptors, prepare, rgunicorn_can_be_built, say
 from bench.measure import WARM_UP, Load, measure, measure_idle
 from bench.noise import disturbances, notes
 from bench.options import parse_arguments
 from bench.profile import profile
 from bench.report import markdown
-from bench.report_idle import idle_blocks, idle_connections_blocks
+from bench.report_idle import idle_blocks, idle_connections_blocks, idle_websockets_blocks
 from bench.report_profile import profile_blocks
 from bench.report_rounds import rounds_blocks
 from bench.results import Results, save
-from bench.scenarios import SCENARIOS
-from bench.servers import REFERENCE, SERVERS, ServerFailed, serving
+from bench.scenarios import SCENARIOS, WEBSOCKET_SCENARIOS
+from bench.servers import REFERENCE, SERVERS, WEBSOCKET_SERVERS, ServerFailed, serving
 
 OVERHEAD = 1.5
 # A program's own files, and connections that are being closed.
@@ -57,7 +58,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     with only_one_benchmark():
-        prepare(sorted({server for mode in modes for server in servers_of(mode, arguments)}))
+        servers = sorted({server for mode in modes for server in servers_of(mode, arguments)})
+        prepare(servers, [name for mode in modes for name in arguments.only or mode.scenarios])
         allow_descriptors(max(most_connections(mode, arguments) for mode in modes) + SPARE_DESCRIPTORS)
         for sentence in disturbances(average, []):
             say(sentence)
@@ -162,6 +164,22 @@ def run_idle_steps(results: Results, name: str, round_number: int) -> None:
         print(f"{label} FAILED: {failure}", flush=True)
 
 
+def run_idle_websockets(results: Results) -> None:
+    scenario, load = SCENARIOS["ws_text64"], results.load
+    for round_number in range(1, results.rounds + 1):
+        for name in results.servers:
+            label = f"idle WebSockets {round_number}/{results.rounds}  {name:<15}"
+            try:
+                with serving(SERVERS[name].with_room(), scenario, load.server_core) as running:
+                    for step in measure_idle_websockets(running, name, scenario, round_number, load):
+                        results.idle_sockets.append(step)
+                        each, cpu = step.bytes_per_connection, step.cpu_ms
+                        print(f"{label} {step.count:>6,} {each:>8,.0f} bytes each  {cpu:.1f} ms/s", flush=True)
+            except ServerFailed as failure:
+                results.fail("idle", name, str(failure))
+                print(f"{label} FAILED: {failure}", flush=True)
+
+
 def run_profile(results: Results) -> None:
     """Processor time of the chosen servers, instructions of rgunicorn."""
     run_rounds(results)
@@ -178,8 +196,11 @@ def run_profile(results: Results) -> None:
             results.fail(f"callgrind {name}", REFERENCE, str(failure))
 
 
+HTTP_SCENARIOS = [name for name in SCENARIOS if name not in WEBSOCKET_SCENARIOS]
+HTTP_SERVERS = [name for name in SERVERS if name != "uvicorn-wsproto"]
+
 MODES = [
-    Mode("", run_rounds, rounds_blocks, list(SERVERS), list(SCENARIOS)),
+    Mode("", run_rounds, rounds_blocks, HTTP_SERVERS, HTTP_SCENARIOS),
     Mode("idle", run_idle, idle_blocks, list(SERVERS), ["hello"], seconds=5),
     Mode(
         "idle-connections",
@@ -188,12 +209,14 @@ MODES = [
         [REFERENCE, "granian", "uvicorn"],
         ["hello"],
     ),
+    Mode("websocket", run_rounds, rounds_blocks, WEBSOCKET_SERVERS, WEBSOCKET_SCENARIOS),
+    Mode("idle-websockets", run_idle_websockets, idle_websockets_blocks, WEBSOCKET_SERVERS, ["ws_text64"], seconds=5),
     Mode("profile", run_profile, profile_blocks, [REFERENCE], ["hello", "fastapi_json"]),
 ]
 
 
 def most_connections(mode: Mode, arguments: argparse.Namespace) -> int:
-    idle = max(arguments.idle_counts) if mode.name == "idle-connections" else 0
+    idle = max(arguments.idle_counts) if mode.name in ("idle-connections", "idle-websockets") else 0
     scenarios = [SCENARIOS[name].connections for name in arguments.only or mode.scenarios]
     return int(idle + max(arguments.connections, *scenarios))
 

@@ -9,6 +9,7 @@ FILES = "bench.apps.files:app"
 WSGI = "bench.apps.wsgi:app"
 FLASK = "bench.apps.flask_app:app"
 DJANGO = "bench.apps.django_app:app"
+WEBSOCKET = "bench.apps.websocket:app"
 
 TEN_KIB = b"x" * 10 * 1024
 HUNDRED_KIB = b"x" * 100 * 1024
@@ -21,7 +22,9 @@ ITEM = b'{"item_id":42,"name":"spam","tags":["a","b"],"in_stock":true}'
 class Scenario:
     """One request, repeated by every connection for as long as a round lasts.
 
-    `interface` is `asgi`, or how a WSGI application is called: `sync` or, on four threads, `threads`. `connections` is for scenarios that are about a number of connections; 0 leaves it to the command line.
+    `interface` is `asgi`, `websocket`, or how a WSGI application is called: `sync` or, on four threads, `threads`.
+    `connections` is for scenarios that are about a number of connections; 0 leaves it to the command line. `load` is
+    what ws-load is told, which makes the load of WebSocket scenarios and checks every answer.
     """
 
     name: str
@@ -33,6 +36,17 @@ class Scenario:
     body: bytes = b""
     connections: int = 0
     interface: str = "asgi"
+    load: tuple[str, ...] = ()
+
+
+def echo(name: str, what: str, size: int, *options: str) -> Scenario:
+    load = ("echo", "--size", str(size), *options)
+    return Scenario(name, what, WEBSOCKET, "/echo", b"", connections=100, interface="websocket", load=load)
+
+
+def broadcast(name: str, what: str, size: int, *options: str) -> Scenario:
+    load = ("broadcast", "--size", str(size), *options)
+    return Scenario(name, what, WEBSOCKET, "/broadcast", b"", connections=1000, interface="websocket", load=load)
 
 
 SCENARIOS = {
@@ -78,5 +92,19 @@ SCENARIOS = {
             interface="threads",
         ),
         Scenario("threads_slow", "WSGI on 4 threads, `time.sleep(0.05)`", WSGI, "/slow", b"slept", interface="threads"),
+        echo("ws_text64", "WebSocket, text of 64 bytes and back, 100 connections", 64),
+        echo("ws_binary64", "the same with bytes", 64, "--kind", "binary"),
+        echo("ws_text1k", "WebSocket, text of 1 KiB and back", 1024),
+        echo("ws_binary1k", "the same with bytes", 1024, "--kind", "binary"),
+        echo("ws_text64k", "WebSocket, text of 64 KiB and back", 65536),
+        echo("ws_binary64k", "the same with bytes", 65536, "--kind", "binary"),
+        echo("ws_deflate64", "WebSocket, text of 64 bytes and back, compression agreed on", 64, "--deflate"),
+        echo("ws_deflate1k", "the same with 1 KiB", 1024, "--deflate"),
+        echo("ws_deflate64k", "the same with 64 KiB", 65536, "--deflate"),
+        broadcast("ws_broadcast", "WebSocket, text of 64 bytes from one to 1,000; counted are deliveries", 64),
+        broadcast("ws_broadcast1k", "the same with 1 KiB", 1024),
+        broadcast("ws_broadcast_deflate", "the same with 1 KiB, compressed", 1024, "--deflate"),
     ]
 }
+WEBSOCKET_SCENARIOS = [name for name, scenario in SCENARIOS.items() if scenario.interface == "websocket"]
+DEFLATE_SCENARIOS = [name for name in WEBSOCKET_SCENARIOS if "deflate" in name]

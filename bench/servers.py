@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.scenarios import Scenario
+from bench.scenarios import DEFLATE_SCENARIOS, SCENARIOS, WEBSOCKET_SCENARIOS, Scenario
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / "bench/.venv"
+WS_LOAD = REPOSITORY / "bench/ws-load/target/release/ws-load"
 RAW_HYPER = REPOSITORY / "bench/raw-hyper/target/release/raw-hyper"
 REFERENCE = "rgunicorn"
+WEBSOCKET_SERVERS = [REFERENCE, "granian", "uvicorn", "uvicorn-wsproto", "gunicorn", "hypercorn"]
 
 START_DEADLINE = 30.0
 ANSWER_DEADLINE = 10.0
@@ -31,30 +33,32 @@ HOME = tempfile.gettempdir()
 
 PYTHON_ONLY = ["yield", "sleep10ms", "file50k", "fastapi_json", "fastapi_json1000", "fastapi_def", "flask", "django"]
 NO_PYTHON = {name: "no Python in it" for name in PYTHON_ONLY}
+NO_DEFLATE = {name: "no permessage-deflate" for name in DEFLATE_SCENARIOS}
+AS_UVICORN = {name: "the same as uvicorn" for name in SCENARIOS if name not in WEBSOCKET_SCENARIOS}
 
 
 @dataclass(frozen=True)
 class Server:
     """How to start one server on a port.
 
-    `command` is for ASGI, `wsgi` for the two ways in which a WSGI application is called. `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
+    `command` is for ASGI over HTTP, `others` for the other interfaces of scenarios. `cannot` maps scenarios it does not serve to the reason. `room` are options that let it hold 20,000 connections,
     and keep idle ones for as long as it can, up to two minutes. `patience` multiplies how long it may take to answer.
     """
 
     name: str
     command: Callable[[str, int], list[str]]
-    wsgi: dict[str, Callable[[str, int], list[str]]] = field(default_factory=dict)
+    others: dict[str, Callable[[str, int], list[str]]] = field(default_factory=dict)
     cannot: dict[str, str] = field(default_factory=dict)
     room: dict[str, str] = field(default_factory=dict)
     patience: int = 1
 
     def command_for(self, scenario: Scenario, port: int) -> list[str]:
         """The command line for a scenario that `why_not` has nothing against."""
-        return self.wsgi.get(scenario.interface, self.command)(scenario.app, port)
+        return self.others.get(scenario.interface, self.command)(scenario.app, port)
 
     def why_not(self, scenario: Scenario) -> str:
         """Why this server does not serve a scenario, or nothing."""
-        knows = scenario.interface == "asgi" or scenario.interface in self.wsgi
+        knows = scenario.interface == "asgi" or scenario.interface in self.others
         return self.cannot.get(scenario.name, "" if knows else f"does not serve {scenario.interface}")
 
     def with_room(self) -> "Server":
@@ -83,6 +87,9 @@ GRANIAN_WSGI = (
     "--interface wsgi --http 1 --no-ws --workers 1 --blocking-threads %d --no-access-log --log-level warning"
     " --host 127.0.0.1 --port {port} {app}"
 )
+UVICORN_WEBSOCKET = (
+    "--loop uvloop --http httptools --ws %s --no-access-log --log-level warning --host 127.0.0.1 --port {port} {app}"
+)
 GUNICORN_ROOM = {"--keep-alive": "120", "--worker-connections": "20000"}
 
 SERVERS = {
@@ -92,6 +99,7 @@ SERVERS = {
             "rgunicorn",
             script("rgunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             {
+                "websocket": script("rgunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
                 "sync": script("rgunicorn", "-w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
                 "threads": script("rgunicorn", "--threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             },
@@ -104,7 +112,16 @@ SERVERS = {
                 "--interface asgi --http 1 --no-ws --workers 1 --no-access-log --log-level warning"
                 " --host 127.0.0.1 --port {port} {app}",
             ),
-            {"sync": script("granian", GRANIAN_WSGI % 1), "threads": script("granian", GRANIAN_WSGI % 4)},
+            {
+                "websocket": script(
+                    "granian",
+                    "--interface asgi --http 1 --workers 1 --no-access-log --log-level warning"
+                    " --host 127.0.0.1 --port {port} {app}",
+                ),
+                "sync": script("granian", GRANIAN_WSGI % 1),
+                "threads": script("granian", GRANIAN_WSGI % 4),
+            },
+            NO_DEFLATE,
             # It counts connections as requests, and waits for the next head at most a minute.
             room={"--backpressure": "20000", "--http1-header-read-timeout": "60000"},
         ),
@@ -115,22 +132,32 @@ SERVERS = {
                 "--loop uvloop --http httptools --no-access-log --log-level warning"
                 " --host 127.0.0.1 --port {port} {app}",
             ),
+            {"websocket": script("uvicorn", UVICORN_WEBSOCKET % "websockets-sansio")},
             room={"--timeout-keep-alive": "120"},
+        ),
+        Server(
+            "uvicorn-wsproto",
+            script("uvicorn", UVICORN_WEBSOCKET % "wsproto"),
+            {"websocket": script("uvicorn", UVICORN_WEBSOCKET % "wsproto")},
+            AS_UVICORN,
         ),
         Server(
             "gunicorn",
             script("gunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             {
+                "websocket": script("gunicorn", "-k asgi -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
                 "sync": script("gunicorn", "-k sync -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
                 "threads": script(
                     "gunicorn", "-k gthread --threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"
                 ),
             },
+            NO_DEFLATE,
             room=GUNICORN_ROOM,
         ),
         Server(
             "hypercorn",
             script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
+            {"websocket": script("hypercorn", "-k uvloop -w 1 -b 127.0.0.1:{port} --log-level warning {app}")},
             room={"--keep-alive": "120"},
         ),
         Server(
@@ -212,6 +239,8 @@ def await_start(running: Running) -> None:
 
 def check_answer(running: Running, scenario: Scenario) -> None:
     """Asks twice over one connection: a right answer that breaks keep-alive is a wrong one."""
+    if scenario.interface == "websocket":
+        return  # ws-load checks every answer
     client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=ANSWER_DEADLINE * running.patience)
     try:
         for _ in range(2):

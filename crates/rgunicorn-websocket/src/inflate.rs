@@ -1,5 +1,6 @@
 //! Inflating messages, never beyond the limit (RFC 7692 section 7.2.2).
 
+use std::cell::Cell;
 use std::fmt;
 
 use zlib_rs::InflateFlush;
@@ -9,9 +10,10 @@ use crate::failure::Failure;
 use crate::gathered::Gathered;
 use crate::negotiation::Takeover;
 
-/// What is needed to inflate a peer's messages. Takes memory with the first one, about 47 KiB.
+/// What is needed to inflate a peer's messages.
 pub(crate) struct Inflate {
     takeover: Takeover,
+    /// Comes with the first message, and takes 47 KiB. Stays if later ones may refer to it.
     stream: Option<zlib_rs::Inflate>,
     /// Whether anything of the present message came.
     began: bool,
@@ -41,10 +43,9 @@ impl Inflate {
             return Ok(());
         }
         self.began = true;
-        // The window is always the largest: zlib-rs takes the memory for it anyway.
         let stream = self
             .stream
-            .get_or_insert_with(|| zlib_rs::Inflate::new(false, 15));
+            .get_or_insert_with(take_spare);
         loop {
             let room = message.room(limit.saturating_add(1));
             let free = room.len();
@@ -84,9 +85,27 @@ impl Inflate {
             self.began = false;
         }
         if self.takeover == Takeover::Forbidden {
-            self.stream = None;
+            give_spare(self.stream.take());
         }
         Ok(())
+    }
+}
+
+thread_local! {
+    /// One that nobody uses, for the next message that stands for itself.
+    static SPARE: Cell<Option<zlib_rs::Inflate>> = const { Cell::new(None) };
+}
+
+fn take_spare() -> zlib_rs::Inflate {
+    let spare = SPARE.take();
+    // Always for the largest window: zlib-rs takes the memory for it anyway.
+    spare.unwrap_or_else(|| zlib_rs::Inflate::new(false, 15))
+}
+
+fn give_spare(stream: Option<zlib_rs::Inflate>) {
+    if let Some(mut stream) = stream {
+        stream.reset(false);
+        SPARE.set(Some(stream));
     }
 }
 

@@ -144,6 +144,15 @@ impl Sender {
         self.close(failure.code(), &failure.to_string(), out);
     }
 
+    /// Gives back the memory of compression, for a session that has been silent for a while. The
+    /// next message is compressed without a look at earlier ones, which is permitted whatever was
+    /// agreed on.
+    pub fn rest(&mut self) {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.rest();
+        }
+    }
+
     fn control(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         if !self.is_closing {
             let payload = &payload[..payload.len().min(LONGEST_CONTROL)];
