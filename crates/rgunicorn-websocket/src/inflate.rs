@@ -43,9 +43,7 @@ impl Inflate {
             return Ok(());
         }
         self.began = true;
-        let stream = self
-            .stream
-            .get_or_insert_with(take_spare);
+        let stream = self.stream.get_or_insert_with(take_spare);
         loop {
             let room = message.room(limit.saturating_add(1));
             let free = room.len();

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::awaitable::Failed;
 use rgunicorn_eventloop::confined::Confined;
 
 use super::Socket;
@@ -48,9 +49,11 @@ impl WebSocket {
         let Ok(socket) = slf.get().socket.get() else {
             return on_the_loop(py, (slf.getattr(intern!(py, "send"))?, event));
         };
-        match socket.send(event)? {
-            Flow::Ready => Ok(socket.done(py)),
-            Flow::Full => Wait::begin_wait(py, Rc::<Socket>::clone(socket), WaitFor::Room),
+        match socket.send(event) {
+            // Of the sends of a broadcast some may fail: the call itself must not.
+            Err(error) => Failed::with(py, error),
+            Ok(Flow::Ready) => Ok(socket.done(py)),
+            Ok(Flow::Full) => Wait::begin_wait(py, Rc::<Socket>::clone(socket), WaitFor::Room),
         }
     }
 }
