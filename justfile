@@ -24,6 +24,10 @@ churn *arguments:
 fuzz *arguments:
     scripts/fuzz {{arguments}}
 
+# test suites of others: just conformance websocket --quick
+conformance *arguments:
+    scripts/conformance {{arguments}}
+
 # serve an application: just serve myapp:app --workers 4
 serve *arguments:
     scripts/serve {{arguments}}

@@ -111,7 +111,7 @@ def run_one(results: Results, scenario_name: str, server_name: str, round_number
     scenario, server, load = SCENARIOS[scenario_name], SERVERS[server_name], results.load
     if scenario.connections:
         server = server.with_room()
-    label = f"{scenario_name:<16} {round_number}/{results.rounds}  {server_name:<10}"
+    label = f"{scenario_name:<16} {round_number}/{results.rounds}  {server_name:<15}"
     try:
         with serving(server, scenario, load.server_core) as running:
             sample = measure(running, server_name, scenario, round_number, load)
@@ -149,7 +149,7 @@ def run_idle_connections(results: Results) -> None:
 
 def run_idle_steps(results: Results, name: str, round_number: int) -> None:
     scenario, load = SCENARIOS["hello"], results.load
-    label = f"idle connections {round_number}/{results.rounds}  {name:<10}"
+    label = f"idle connections {round_number}/{results.rounds}  {name:<15}"
     try:
         with serving(SERVERS[name].with_room(), scenario, load.server_core) as running:
             for step in measure_idle_connections(running, name, scenario, round_number, load):
