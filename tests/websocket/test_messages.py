@@ -209,3 +209,13 @@ def test_a_message_behind_the_clients_goodbye_is_not_heard(server):
         ws.send(text("one") + close(1000) + text("two"))
         s.wait_for_note("disconnected")
         assert [note["text"] for note in s.notes if note["event"] == "message"] == ["one"]
+
+
+def test_a18_messages_are_in_the_log_at_trace_level_but_not_what_they_say(server):
+    with server("sockets:echo", "--log-level", "trace") as s, RawSocket(s) as ws:
+        ws.send(text("a secret") + frame(BINARY, b"another"))
+        assert [ws.read_message(), ws.read_message()] == ["a secret", b"another"]
+        s.wait_for_line("Receive .*'websocket.connect'")
+        s.wait_for_line("Receive .*'websocket.receive', 'text': <8 characters>")
+        s.wait_for_line("Send .*<7 bytes>")
+        assert not [line for line in s.lines if "secret" in line or "another" in line]

@@ -143,8 +143,15 @@ impl Scopes {
             .subprotocols()
             .map(|name| PyString::new(py, &latin1(name)));
         scope.set_item(intern!(py, "subprotocols"), PyList::new(py, offered)?)?;
+        let of_http = scope.get_item(intern!(py, "extensions"))?;
         let extensions = PyDict::new(py);
         extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+        // What is said of the connection holds for every protocol.
+        if let Some(tls) = of_http
+            && let Some(tls) = tls.cast::<PyDict>()?.get_item(intern!(py, "tls"))?
+        {
+            extensions.set_item(intern!(py, "tls"), tls)?;
+        }
         scope.set_item(intern!(py, "extensions"), extensions)?;
         Ok(scope)
     }

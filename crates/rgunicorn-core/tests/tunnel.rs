@@ -34,7 +34,7 @@ const UPGRADE: &[u8] =
     b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\n";
 const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nserver: rgunicorn\r\nupgrade: shout\r\nconnection: upgrade\r\ndate: now\r\n\r\n";
 
-/// A protocol that gives everything back in capitals, and ends at a full stop.
+/// A protocol that gives everything back in capitals, and ends at an exclamation mark.
 struct Shout {
     responder: Responder,
     heard: Rc<RefCell<Vec<&'static str>>>,
@@ -44,7 +44,7 @@ impl Watcher for Shout {
     fn came(&self) {
         let mut input = self.responder.take_input();
         input.make_ascii_uppercase();
-        let end = input.contains(&b'.');
+        let end = input.contains(&b'!');
         let part = if end { Part::Last } else { Part::More };
         let _ = self.responder.body(Chunk::Borrowed(&input), part);
         self.responder.give_back(input);
@@ -139,10 +139,10 @@ fn bytes_go_both_ways_as_they_are_until_our_side_ends() {
             stream.write_all(word.as_bytes()).await.unwrap();
             assert_eq!(read(&mut stream, word.len()).await, word.to_uppercase());
         }
-        stream.write_all(b"the end.").await.unwrap();
+        stream.write_all(b"the end!").await.unwrap();
         let mut rest = String::new();
         stream.read_to_string(&mut rest).await.unwrap();
-        assert_eq!(rest, "THE END.");
+        assert_eq!(rest, "THE END!");
     });
     assert_eq!(app.heard.borrow().last(), Some(&"ended"));
 }

@@ -7,6 +7,7 @@ use rgunicorn_core::error::InvalidHead;
 use rgunicorn_core::exchange::Part;
 use rgunicorn_core::parser::Framing;
 use rgunicorn_core::parser::Head;
+use rgunicorn_core::parser::Version;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_core::response::ResponseHead;
 use rgunicorn_core::response::reason;
@@ -51,10 +52,16 @@ impl Opening {
         if head.framing() != Framing::Empty {
             return Self::Refused(Rejected::Body);
         }
-        match Handshake::read(Carrier::Upgrade, head.method(), head.fields()) {
+        match Handshake::read(carrier(head.version()), head.method(), head.fields()) {
             Ok(handshake) => Self::Asked(handshake),
             Err(refusal) => Self::Refused(Rejected::Handshake(refusal)),
         }
+    }
+}
+
+fn carrier(version: Version) -> Carrier {
+    match version {
+        Version::Http10 | Version::Http11 => Carrier::Upgrade,
     }
 }
 
