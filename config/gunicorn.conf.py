@@ -29,6 +29,14 @@ asgi_disconnect_grace_period = 3
 asgi_loop = "auto"
 http_parser = "auto"
 
+# WebSocket
+ws = "auto"
+websocket_max_message_size = 16 * 1024 * 1024
+ws_max_queue = 32
+ws_ping_interval = 20
+ws_ping_timeout = 20
+ws_per_message_deflate = "auto"
+
 # Security
 header_timeout = 30
 body_timeout = 60

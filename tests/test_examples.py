@@ -1,6 +1,7 @@
 """Every program in examples/ starts with the command its docstring shows, and does what it says."""
 
 import hashlib
+import json
 import re
 import shlex
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from command import Serving, environment, kill_all
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted((ROOT / "examples").glob("*.py"))
@@ -115,6 +117,19 @@ def test_fastapi_app_validates_and_answers(example):
         order = client.post("/orders", json={"item": 7, "amount": 2})
         assert (order.status_code, order.json()) == (201, {"item": 7, "amount": 2})
         assert client.post("/orders", json={"item": 7, "amount": 0}).status_code == 422
+
+
+def test_chat_tells_everybody_in_a_room_who_is_there_and_what_is_said(example):
+    with example("chat") as s:
+        url = s.url.replace("http", "ws", 1) + "/rooms/kitchen?name="
+        assert "new WebSocket" in httpx.get(s.url + "/kitchen").text
+        with connect(url + "ann") as ann:
+            assert json.loads(ann.recv()) == {"joined": "ann", "members": 1}
+            with connect(url + "bob") as bob:
+                assert json.loads(bob.recv()) == json.loads(ann.recv()) == {"joined": "bob", "members": 2}
+                bob.send("hello")
+                assert json.loads(bob.recv()) == json.loads(ann.recv()) == {"name": "bob", "words": "hello"}
+            assert json.loads(ann.recv()) == {"left": "bob", "members": 1}
 
 
 def test_starlette_streaming_sends_events_until_the_client_leaves(example):

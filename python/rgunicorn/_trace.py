@@ -48,6 +48,8 @@ def _shortened(message):
 def _size(key, value):
     if key in ("body", "bytes") and isinstance(value, (bytes, bytearray, memoryview)):
         return _Unquoted(f"<{len(value)} bytes>")
+    if key == "text" and isinstance(value, str):
+        return _Unquoted(f"<{len(value)} characters>")
     if key == "headers" and isinstance(value, (list, tuple)):
         return _Unquoted(f"<{len(value)} headers>")
     return value

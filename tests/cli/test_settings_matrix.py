@@ -570,6 +570,12 @@ SEEN_ELSEWHERE = {
     "user": "supervisor/test_owner.py",
     "worker_connections": "http/test_limits.py",
     "write_timeout": "http/test_deadlines.py",
+    "ws": "websocket/test_messages.py",
+    "websocket_max_message_size": "websocket/test_closing.py",
+    "ws_max_queue": "websocket/test_flow.py",
+    "ws_per_message_deflate": "websocket/test_messages.py",
+    "ws_ping_interval": "websocket/test_flow.py",
+    "ws_ping_timeout": "websocket/test_flow.py",
 }
 
 

@@ -132,6 +132,9 @@ class Clients:
         asyncio.get_running_loop().call_later(seconds, self.ending.set)
         await asyncio.gather(*good, *bad, self.library())
 
+    def wire(self):
+        return Wire(self.address)
+
     def size(self):
         return self.random.choice(SIZES)
 
@@ -219,7 +222,7 @@ class Clients:
     async def bad(self, kinds):
         while not self.ending.is_set():
             kind = self.random.choice(kinds)
-            wire = Wire(self.address)
+            wire = self.wire()
             try:
                 await asyncio.wait_for(kind(wire), DEADLINE)
             except Wrong as error:
@@ -312,9 +315,9 @@ async def in_parts(body):
         yield body[start : start + 40_000]
 
 
-def main(host, port, seconds, seed, worker_class):
+def print_outcome(kind, host, port, seconds, seed, worker_class):
     async def run():
-        clients = Clients((host, int(port)), seed, worker_class)
+        clients = kind((host, int(port)), seed, worker_class)
         await clients.run(float(seconds))
         return clients
 
@@ -323,4 +326,4 @@ def main(host, port, seconds, seed, worker_class):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print_outcome(Clients, *sys.argv[1:])

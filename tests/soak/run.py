@@ -38,14 +38,21 @@ EXPECTED_LINE = re.compile(rf"\[[^]]+\] \[\d+\] (\[INFO\]|\[WARNING\] ({REFUSED}
 # A WSGI application that streams waits for its client, so those that read nothing are given up soon; and it is only
 # called with a whole body, so those that never end theirs are, too.
 WSGI = ["--write-timeout", "1", "--body-timeout", "10", "soak.wsgi_app:app"]
-FLAGS = {"asgi": ["soak.app:app"], "sync": WSGI, "gthread": ["--threads", "4", *WSGI]}
+# Clients that vanished are found out by pings, those that do not read by the deadline for writing.
+PINGS = ["--ws-ping-interval", "1", "--ws-ping-timeout", "3", "--write-timeout", "5"]
+FLAGS = {
+    "asgi": ["-k", "asgi", "soak.app:app"],
+    "sync": ["-k", "sync", *WSGI],
+    "gthread": ["-k", "gthread", "--threads", "4", *WSGI],
+    "websocket": ["-k", "asgi", *PINGS, "soak.websocket_app:app"],
+}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600, help="how long (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="of clients (default: one per core)")
-    parser.add_argument("-k", "--worker-class", choices=FLAGS, default="asgi", help="(default: %(default)s)")
+    parser.add_argument("-k", "--worker-class", choices=FLAGS, default="asgi", help="or websocket (default: %(default)s)")
     options = parser.parse_args()
     report = soak(options.seconds, options.processes, options.worker_class)
     print(report)
@@ -54,7 +61,7 @@ def main():
 
 def soak(seconds, processes=1, worker_class="asgi"):
     """The report of a whole soak of `seconds`."""
-    flags = ["-k", worker_class, "-w", "1", "-b", "127.0.0.1:0", "--keep-alive", "60"]
+    flags = ["-w", "1", "-b", "127.0.0.1:0", "--keep-alive", "60"]
     process = start([*flags, *FLAGS[worker_class]], TESTS, ENVIRONMENT)
     try:
         server = Serving(process)
@@ -88,7 +95,7 @@ def run_clients(url, seconds, processes, worker_class):
             [
                 sys.executable,
                 "-m",
-                "soak.clients",
+                "soak.websocket_clients" if worker_class == "websocket" else "soak.clients",
                 address.hostname,
                 str(address.port),
                 str(seconds),

@@ -20,12 +20,20 @@ use rgunicorn_eventloop::task::ends_process;
 
 use crate::call::Call;
 use crate::call::CallContext;
+use crate::call::Called;
 use crate::callables::Http;
 use crate::hooks::Hooks;
+use crate::hooks::Record;
 use crate::outcome;
 use crate::outcome::Finished;
 use crate::scope::Scopes;
 use crate::settings::Settings;
+use crate::settings::WebSocketSettings;
+use crate::websocket;
+use crate::websocket::Opening;
+use crate::websocket::Rejected;
+use crate::websocket::Socket;
+use crate::websocket::WebSocket;
 
 /// An ASGI 3 application on this worker's event loop.
 pub struct AsgiApp {
@@ -35,6 +43,7 @@ pub struct AsgiApp {
     context: Rc<CallContext>,
     tasks: Py<PyDict>,
     hooks: Option<Hooks>,
+    websocket: Option<Rc<WebSocketSettings>>,
 }
 
 impl AsgiApp {
@@ -59,10 +68,11 @@ impl AsgiApp {
                 .unbind(),
             scopes: Scopes::new(py, settings, state)?,
             starter: TaskStarter::new(event_loop, context)?,
-            context: Rc::new(CallContext {
-                event_loop: event_loop.clone().unbind(),
-                done: Done::nothing(py)?.unbind(),
-            }),
+            context: Rc::new(CallContext::new(
+                event_loop.clone().unbind(),
+                Done::nothing(py)?.unbind(),
+            )),
+            websocket: settings.websocket.clone().map(Rc::new),
             tasks: PyDict::new(py).unbind(),
             hooks: settings
                 .hooks
@@ -99,18 +109,97 @@ impl AsgiApp {
         Ok(())
     }
 
-    fn start(&self, py: Python<'_>, request: &Request<'_>, call: &Rc<Call>) -> PyResult<()> {
+    fn call_for_response(&self, py: Python<'_>, request: &Request<'_>, responder: Responder) {
+        let hooks = self.record(py, request);
+        let call = Call::new(responder, Rc::clone(&self.context), hooks);
+        let Err(error) = self.start_for_response(py, request, &call) else {
+            return;
+        };
+        call.responder.end_connection();
+        call.responder.abort();
+        if ends_process(py, &error) {
+            escape(py, error);
+        } else {
+            outcome::log_exception(py, &error);
+        }
+        call.end(py);
+    }
+
+    fn start_for_response(
+        &self,
+        py: Python<'_>,
+        request: &Request<'_>,
+        call: &Rc<Call>,
+    ) -> PyResult<()> {
         let scope = self.scopes.build(py, request)?;
         call.begin(py)?;
         let callables = Bound::new(py, Http::new(Rc::clone(call)))?;
+        let called: Rc<dyn Called> = Rc::<Call>::clone(call);
+        self.start(scope, callables.as_any(), called)
+    }
+
+    /// Calls the application for a WebSocket, if this is a request for one. Gives the responder back
+    /// if it is not.
+    fn call_for_websocket(
+        &self,
+        py: Python<'_>,
+        request: &Request<'_>,
+        responder: Responder,
+    ) -> Option<Responder> {
+        let Some(settings) = &self.websocket else {
+            return Some(responder);
+        };
+        let handshake = match Opening::of(request.head) {
+            Opening::None => return Some(responder),
+            Opening::Refused(rejected) => {
+                rejected.answer(&responder);
+                return None;
+            }
+            Opening::Asked(_) if responder.is_draining() => {
+                Rejected::Draining.answer(&responder);
+                return None;
+            }
+            Opening::Asked(handshake) => handshake,
+        };
+        let scope = self.scopes.build_websocket(py, request, &handshake);
+        let (context, settings) = (Rc::clone(&self.context), Rc::clone(settings));
+        let hooks = self.record(py, request);
+        let socket = Socket::new(responder, context, settings, hooks, handshake);
+        if let Err(error) = scope.and_then(|scope| self.start_websocket(scope, &socket)) {
+            socket.break_off(py, error);
+        }
+        None
+    }
+
+    fn start_websocket(&self, scope: Bound<'_, PyDict>, socket: &Rc<Socket>) -> PyResult<()> {
+        let py = scope.py();
+        socket.begin(py)?;
+        let callables = Bound::new(py, WebSocket::new(Rc::clone(socket)))?;
+        self.start(scope, callables.as_any(), websocket::called(socket))
+    }
+
+    fn record(&self, py: Python<'_>, request: &Request<'_>) -> Option<Record> {
+        // What Python has no memory for is not called.
+        let hooks = self.hooks.as_ref();
+        hooks.and_then(|hooks| hooks.record(py, request).ok())
+    }
+
+    /// Calls the application, and lets it run to its first wait.
+    fn start(
+        &self,
+        scope: Bound<'_, PyDict>,
+        callables: &Bound<'_, PyAny>,
+        call: Rc<dyn Called>,
+    ) -> PyResult<()> {
+        let py = scope.py();
         let receive = callables.getattr(intern!(py, "receive"))?;
         let send = callables.getattr(intern!(py, "send"))?;
         let coroutine = self.app.bind(py).call1((scope, receive, send))?;
         let (task, progress) = self.starter.start(&coroutine)?;
         if progress == Progress::Ended {
-            return outcome::settle(call, &task);
+            return call.settle(&task);
         }
-        let finished = Finished::new(Rc::clone(call), self.tasks.clone_ref(py));
+        let finished = Finished::new(call, self.tasks.clone_ref(py));
         let finished = Bound::new(py, finished)?;
         self.tasks.bind(py).set_item(&task, &finished)?;
         task.call_method1(intern!(py, "add_done_callback"), (finished,))?;
@@ -121,21 +210,13 @@ impl AsgiApp {
 impl App for AsgiApp {
     fn call(&self, request: Request<'_>, responder: Responder) {
         Python::attach(|py| {
-            let hooks = self.hooks.as_ref();
-            // What Python has no memory for is not called.
-            let hooks = hooks.and_then(|hooks| hooks.record(py, &request).ok());
-            let call = Call::new(responder, Rc::clone(&self.context), hooks);
-            let Err(error) = self.start(py, &request, &call) else {
-                return;
+            let responder = match request.head.protocol() {
+                None => Some(responder),
+                Some(_) => self.call_for_websocket(py, &request, responder),
             };
-            call.responder.end_connection();
-            call.responder.abort();
-            if ends_process(py, &error) {
-                escape(py, error);
-            } else {
-                outcome::log_exception(py, &error);
+            if let Some(responder) = responder {
+                self.call_for_response(py, &request, responder);
             }
-            call.end(py);
         });
     }
 

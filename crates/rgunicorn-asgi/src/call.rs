@@ -1,18 +1,35 @@
 //! One call of the application, and what all calls share.
 
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::responder::Received;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::reactor::escape;
 
+use crate::awaited::Awaited;
+use crate::awaited::Sleeper;
 use crate::hooks::Record;
 use crate::message;
+
+/// A call of the application, whatever the protocol.
+pub(crate) trait Called {
+    /// Looks at its finished task.
+    ///
+    /// # Errors
+    /// When Python cannot say how the task ended.
+    fn settle(&self, task: &Bound<'_, PyAny>) -> PyResult<()>;
+
+    /// Whether the application has been sending to nobody for as long as `grace`.
+    /// Says so once.
+    fn becomes_abandoned(&self, now: Instant, grace: Duration) -> bool;
+}
 
 /// What one call of the application shares.
 pub(crate) struct Call {
@@ -55,8 +72,7 @@ impl Call {
         }
     }
 
-    /// Whether the application has been sending to nobody for as long as `grace`.
-    /// Says so once. One that has not begun to answer is left to finish what it does.
+    /// One that has not begun to answer is left to finish what it does.
     pub(crate) fn becomes_abandoned(&self, now: Instant, grace: Duration) -> bool {
         if !self.responder.is_disconnected() || !self.responder.is_started() {
             return false;
@@ -86,6 +102,28 @@ enum Absence {
 pub(crate) struct CallContext {
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) done: Py<PyAny>,
+    /// Where frames are put together.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+}
+
+/// The most that is kept of it.
+const MOST_SCRATCH: usize = 64 * 1024;
+
+impl CallContext {
+    pub(crate) fn new(event_loop: Py<PyAny>, done: Py<PyAny>) -> Self {
+        Self {
+            event_loop,
+            done,
+            scratch: RefCell::default(),
+        }
+    }
+
+    /// Keeps the room for the next frame, if it is not too much.
+    pub(crate) fn keep_scratch(&self, scratch: Vec<u8>) {
+        if scratch.capacity() <= MOST_SCRATCH {
+            self.scratch.replace(scratch);
+        }
+    }
 }
 
 /// The next event, if it is there.
@@ -94,5 +132,24 @@ pub(crate) fn receive<'py>(py: Python<'py>, call: &Call) -> PyResult<Option<Boun
         Received::Body(data, part) => message::request(py, data, part).map(Some),
         Received::Disconnected => message::disconnect(py).map(Some),
         Received::Pending => Ok(None),
+    }
+}
+
+impl Awaited for Call {
+    fn next_event<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        receive(py, self)
+    }
+
+    fn when_event(&self, interest: &Rc<Interest>, sleeper: Sleeper) {
+        self.responder
+            .when_readable(interest, sleeper.into_notice());
+    }
+
+    fn responder(&self) -> &Responder {
+        &self.responder
+    }
+
+    fn event_loop(&self) -> &Py<PyAny> {
+        &self.context.event_loop
     }
 }

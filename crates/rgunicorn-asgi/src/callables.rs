@@ -10,6 +10,7 @@ use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::confined::Confined;
 
+use crate::awaited::Awaited;
 use crate::call::Call;
 use crate::call::receive;
 use crate::error::refused;
@@ -43,7 +44,7 @@ impl Http {
         };
         match receive(py, call)? {
             Some(event) => Done::with(event),
-            None => Wait::begin_wait(py, Rc::clone(call), WaitFor::Event),
+            None => Wait::begin_wait(py, awaited(call), WaitFor::Event),
         }
     }
 
@@ -55,14 +56,21 @@ impl Http {
         };
         match send(&call.responder, event)? {
             Flow::Ready => Ok(call.context.done.bind(py).clone()),
-            Flow::Full => Wait::begin_wait(py, Rc::clone(call), WaitFor::Room),
+            Flow::Full => Wait::begin_wait(py, awaited(call), WaitFor::Room),
         }
     }
 }
 
+fn awaited(call: &Rc<Call>) -> Rc<dyn Awaited> {
+    Rc::<Call>::clone(call)
+}
+
 /// A coroutine that makes the call when it runs: what another thread hands to
 /// `asyncio.run_coroutine_threadsafe`.
-fn on_the_loop<'py>(py: Python<'py>, call: impl PyCallArgs<'py>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn on_the_loop<'py>(
+    py: Python<'py>,
+    call: impl PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
     let module = py.import("rgunicorn._asyncio")?;
     module.getattr("on_the_loop")?.call1(call)
 }
@@ -70,7 +78,7 @@ fn on_the_loop<'py>(py: Python<'py>, call: impl PyCallArgs<'py>) -> PyResult<Bou
 fn send(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {
     match message::kind(event)? {
         Kind::Start => {
-            let head = message::start(event)?;
+            let head = message::start(event, Kind::Start.name())?;
             responder
                 .start(head)
                 .map_err(|error| refused(error, Kind::Start.name()))?;

@@ -37,7 +37,7 @@ pub(crate) fn refused(error: SendError, kind: &str) -> PyErr {
             Misuse::NoTrailers | Misuse::BodyBegun => {
                 format!("Unexpected ASGI message '{kind}': {misuse}.")
             }
-            Misuse::TooLong | Misuse::TooShort => misuse.to_string(),
+            Misuse::TooLong | Misuse::TooShort | Misuse::NoTunnel => misuse.to_string(),
         }),
     }
 }

@@ -95,17 +95,16 @@ pub(crate) fn wrong_type(what: &str, wanted: &str, found: &Bound<'_, PyAny>) -> 
     PyTypeError::new_err(format!("ASGI {what} must be {wanted}, not {found}"))
 }
 
-/// Reads `http.response.start`.
+/// Reads `http.response.start`, or another head of that form.
 ///
 /// # Errors
 /// `TypeError` and `ValueError` that name what is wrong with it.
-pub(crate) fn start(event: &Bound<'_, PyAny>) -> PyResult<ResponseHead> {
+pub(crate) fn start(event: &Bound<'_, PyAny>, kind: &str) -> PyResult<ResponseHead> {
     let event = dict(event)?;
     let py = event.py();
     let Some(status) = event.get_item(intern!(py, "status"))? else {
-        return Err(PyValueError::new_err(
-            "ASGI message 'http.response.start' has no 'status'",
-        ));
+        let problem = format!("ASGI message '{kind}' has no 'status'");
+        return Err(PyValueError::new_err(problem));
     };
     let number = status
         .extract::<i64>()

@@ -1,6 +1,8 @@
 //! What the end of the application's task means for its exchange.
 
 use std::rc::Rc;
+use std::time::Duration;
+use std::time::Instant;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,7 +11,18 @@ use rgunicorn_eventloop::confined::Confined;
 use rgunicorn_eventloop::traceback::traceback;
 
 use crate::call::Call;
+use crate::call::Called;
 use crate::error::is_disconnect;
+
+impl Called for Call {
+    fn settle(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        settle(self, task)
+    }
+
+    fn becomes_abandoned(&self, now: Instant, grace: Duration) -> bool {
+        Self::becomes_abandoned(self, now, grace)
+    }
+}
 
 /// Looks at a finished task: logs what the application did wrong, and ends the
 /// exchange if it did not.
@@ -59,17 +72,17 @@ pub(crate) fn log_exception(py: Python<'_>, error: &PyErr) {
 /// The done-callback of a task that had to wait.
 #[pyclass(frozen, module = "rgunicorn._rgunicorn")]
 pub(crate) struct Finished {
-    call: Confined<Rc<Call>>,
+    call: Confined<Rc<dyn Called>>,
     /// Tasks that run, with this callback; asyncio itself holds them only weakly.
     tasks: Py<PyDict>,
 }
 
 impl Finished {
-    pub(crate) fn call(&self) -> PyResult<&Rc<Call>> {
+    pub(crate) fn call(&self) -> PyResult<&Rc<dyn Called>> {
         self.call.get()
     }
 
-    pub(crate) fn new(call: Rc<Call>, tasks: Py<PyDict>) -> Self {
+    pub(crate) fn new(call: Rc<dyn Called>, tasks: Py<PyDict>) -> Self {
         Self {
             call: Confined::new(call),
             tasks,
@@ -81,6 +94,6 @@ impl Finished {
 impl Finished {
     fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
         self.tasks.bind(task.py()).del_item(task)?;
-        settle(self.call.get()?, task)
+        self.call.get()?.settle(task)
     }
 }

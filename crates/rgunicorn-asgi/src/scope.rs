@@ -19,6 +19,7 @@ use rgunicorn_core::request::Peer;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
+use rgunicorn_websocket::Handshake;
 
 use crate::extension;
 use crate::names;
@@ -119,6 +120,42 @@ impl Scopes {
         Ok(scope)
     }
 
+    /// The scope of one WebSocket.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn build_websocket<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Request<'_>,
+        handshake: &Handshake,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let scope = self.build(py, request)?;
+        scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
+        scope.del_item(intern!(py, "method"))?;
+        let said = request.forwarded.and_then(|forwarded| forwarded.scheme);
+        let scheme = match said.unwrap_or(request.peer.scheme) {
+            Scheme::Http => intern!(py, "ws"),
+            Scheme::Https => intern!(py, "wss"),
+        };
+        scope.set_item(intern!(py, "scheme"), scheme)?;
+        let offered = handshake
+            .subprotocols()
+            .map(|name| PyString::new(py, &latin1(name)));
+        scope.set_item(intern!(py, "subprotocols"), PyList::new(py, offered)?)?;
+        let of_http = scope.get_item(intern!(py, "extensions"))?;
+        let extensions = PyDict::new(py);
+        extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+        // What is said of the connection holds for every protocol.
+        if let Some(tls) = of_http
+            && let Some(tls) = tls.cast::<PyDict>()?.get_item(intern!(py, "tls"))?
+        {
+            extensions.set_item(intern!(py, "tls"), tls)?;
+        }
+        scope.set_item(intern!(py, "extensions"), extensions)?;
+        Ok(scope)
+    }
+
     /// The template with both ends of the connection, made once for each.
     fn of_connection<'py>(&self, py: Python<'py>, peer: &Peer) -> PyResult<Bound<'py, PyDict>> {
         if let Some(cached) = peer
@@ -158,6 +195,11 @@ impl Scopes {
             .map(|(name, value)| (self.names.get(py, name), PyBytes::new(py, value)));
         PyList::new(py, pairs)
     }
+}
+
+/// Bytes of a field, each as one character.
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// What a trusted proxy said goes before what the connection says.

@@ -11,12 +11,11 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
-use rgunicorn_eventloop::awaitable::resolve;
 use rgunicorn_eventloop::awaitable::thrown;
 use rgunicorn_eventloop::confined::Confined;
 
-use crate::call::Call;
-use crate::call::receive;
+use crate::awaited::Awaited;
+use crate::awaited::Sleeper;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +33,7 @@ pub(crate) struct Wait {
 }
 
 struct Inner {
-    call: Rc<Call>,
+    call: Rc<dyn Awaited>,
     wanted: WaitFor,
     /// The iterator of the future that is being awaited.
     future: RefCell<Option<Py<PyAny>>>,
@@ -45,7 +44,7 @@ struct Inner {
 impl Wait {
     pub(crate) fn begin_wait(
         py: Python<'_>,
-        call: Rc<Call>,
+        call: Rc<dyn Awaited>,
         wanted: WaitFor,
     ) -> PyResult<Bound<'_, PyAny>> {
         let inner = Inner {
@@ -115,12 +114,12 @@ impl Inner {
         }
         match self.wanted {
             WaitFor::Event => {
-                if let Some(event) = receive(py, &self.call)? {
+                if let Some(event) = self.call.next_event(py)? {
                     return Err(PyStopIteration::new_err((event.unbind(),)));
                 }
             }
             // The room may have come, or the client gone, before anybody waited.
-            WaitFor::Room if waiting.is_some() || self.call.responder.has_room() => {
+            WaitFor::Room if waiting.is_some() || self.call.responder().has_room() => {
                 return Err(PyStopIteration::new_err(()));
             }
             WaitFor::Room => {}
@@ -129,28 +128,19 @@ impl Inner {
     }
 
     fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let event_loop = self.call.context.event_loop.bind(py);
+        let event_loop = self.call.event_loop().bind(py);
         let future = event_loop.call_method0(intern!(py, "create_future"))?;
-        let waiter = waiter(future.clone().unbind());
+        let sleeper = Sleeper(future.clone().unbind());
         match self.wanted {
-            WaitFor::Event => self.call.responder.when_readable(&self.interest, waiter),
-            WaitFor::Room => self.call.responder.when_writable(&self.interest, waiter),
+            WaitFor::Event => self.call.when_event(&self.interest, sleeper),
+            WaitFor::Room => {
+                let responder = self.call.responder();
+                responder.when_writable(&self.interest, sleeper.into_notice());
+            }
         }
         let iterator = future.call_method0(intern!(py, "__await__"))?;
         let yielded = iterator.call_method0(intern!(py, "__next__"))?;
         self.future.replace(Some(iterator.unbind()));
         Ok(yielded)
     }
-}
-
-/// Completes `future`, unless whoever waited was cancelled.
-fn waiter(future: Py<PyAny>) -> Box<dyn FnOnce()> {
-    Box::new(move || {
-        Python::attach(|py| {
-            let future = future.bind(py);
-            if let Err(error) = resolve(future, py.None().into_bound(py)) {
-                error.write_unraisable(py, Some(future));
-            }
-        });
-    })
 }

@@ -37,11 +37,13 @@ pub(crate) mod logging;
 mod proxy;
 mod python;
 mod reload;
+mod websocket;
 
 pub(crate) use logging::LogLevel;
 use logging::Logging;
 pub(crate) use reload::Engine;
 pub(crate) use reload::Reload;
+pub(crate) use websocket::WebSocket;
 
 use application::Source;
 use check::LONGEST;
@@ -72,6 +74,8 @@ pub(crate) struct Config {
     /// Threads of a worker on which the application is called.
     pub(crate) threads: usize,
     pub(crate) lifespan: Lifespan,
+    /// How WebSockets of ASGI applications are served, if at all.
+    pub(crate) websocket: Option<WebSocket>,
     /// Whether files are handed to the kernel.
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
@@ -229,6 +233,7 @@ impl Checked<'_> {
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
+            websocket: self.websocket()?,
             root_path: settings.root_path.clone(),
             // An import cannot be undone, and changed code has to be imported.
             preload_app: settings.preload_app && reload.is_none(),

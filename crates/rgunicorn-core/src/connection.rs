@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::app::Bodies;
 use crate::encode::BodyFraming;
 use crate::encode::Persistence;
+use crate::error::Misuse;
 use crate::exchange::BodyState;
 use crate::exchange::Exchange;
 use crate::exchange::Expectation;
@@ -37,6 +38,7 @@ use crate::request::Request;
 use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::PIPELINE_LIMIT;
+use crate::state;
 use crate::state::State;
 use crate::stream::Gate;
 use crate::stream::Stream;
@@ -46,6 +48,7 @@ mod close;
 mod deadlines;
 mod gather;
 mod proxied;
+mod tunnel;
 mod write;
 
 use deadlines::Waits;
@@ -358,6 +361,14 @@ impl Transport for Connection {
         self.write_by(&mut Gate::Kernel);
     }
 
+    fn begin_tunnel(&self) -> Result<(), Misuse> {
+        self.tunnel()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.state.phase() != state::Phase::Serving
+    }
+
     fn duplicate_socket(&self) -> io::Result<OwnedFd> {
         self.stream.borrow().duplicate()
     }
@@ -383,12 +394,4 @@ enum Parsed {
     Request,
     /// A good head, and a body that is not.
     MalformedBody(Rejection),
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.end(Liveness::Disconnected);
-        }
-    }
 }

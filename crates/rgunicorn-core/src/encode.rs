@@ -30,6 +30,8 @@ pub(crate) enum BodyFraming {
     Chunked,
     /// By the end of the connection: HTTP/1.0, where chunked is unknown.
     UntilClose,
+    /// What follows is another protocol's (RFC 9110 section 7.8).
+    Tunnel,
 }
 
 /// What becomes of the connection after the answer.
@@ -44,7 +46,9 @@ pub(crate) enum Persistence {
 
 /// Decides how the body is framed. `whole` is its length where all of it is known.
 pub(crate) fn framing(request: &Head, head: &ResponseHead, whole: Option<usize>) -> BodyFraming {
-    if request.method() == "HEAD" || is_bodiless(head.status()) {
+    if head.begins_tunnel() {
+        BodyFraming::Tunnel
+    } else if request.method() == "HEAD" || is_bodiless(head.status()) {
         BodyFraming::None
     } else if head.content_length().is_some() || whole.is_some() {
         BodyFraming::Sized
@@ -65,7 +69,8 @@ pub(crate) fn persistence(
     let keep = server == Persistence::Keep
         && request.keep_alive()
         && head.connection() == Connection::Unsaid
-        && framing != BodyFraming::UntilClose;
+        && head.protocol().is_none()
+        && !matches!(framing, BodyFraming::UntilClose | BodyFraming::Tunnel);
     if keep {
         Persistence::Keep
     } else {
@@ -96,7 +101,14 @@ pub(crate) fn head(out: &mut Vec<u8>, head: &ResponseHead, facts: &HeadFacts) {
     if head.server() == Presence::Absent {
         out.put_slice(b"server: rgunicorn\r\n");
     }
+    if let Some(protocol) = head.protocol() {
+        out.put_slice(b"upgrade: ");
+        out.put_slice(protocol.as_bytes());
+        out.put_slice(b"\r\n");
+    }
     match facts.persistence {
+        _ if head.begins_tunnel() => out.put_slice(b"connection: upgrade\r\n"),
+        _ if head.protocol().is_some() => out.put_slice(b"connection: upgrade, close\r\n"),
         Persistence::Close => out.put_slice(b"connection: close\r\n"),
         Persistence::Keep if facts.version == Version::Http10 => {
             out.put_slice(b"connection: keep-alive\r\n");
@@ -116,9 +128,9 @@ pub(crate) fn head(out: &mut Vec<u8>, head: &ResponseHead, facts: &HeadFacts) {
     out.put_slice(b"\r\n");
 }
 
-/// The application's fields; a 204 has no `content-length` (RFC 9110 section 8.6).
+/// The application's fields; a 101 and a 204 have no `content-length` (RFC 9110 section 8.6).
 fn fields(out: &mut Vec<u8>, head: &ResponseHead) {
-    if head.status() != 204 || head.content_length().is_none() {
+    if (head.status() != 204 && !head.begins_tunnel()) || head.content_length().is_none() {
         return out.put_slice(head.fields());
     }
     for line in head.fields().split_inclusive(|&byte| byte == b'\n') {
@@ -142,7 +154,7 @@ fn status_line(out: &mut Vec<u8>, head: &ResponseHead) {
 pub(crate) fn body(out: &mut Outgoing, framing: BodyFraming, body: &mut Outgoing) {
     match framing {
         BodyFraming::None => body.clear(),
-        BodyFraming::Sized | BodyFraming::UntilClose => out.append(body),
+        BodyFraming::Sized | BodyFraming::UntilClose | BodyFraming::Tunnel => out.append(body),
         BodyFraming::Chunked if body.is_empty() => {}
         BodyFraming::Chunked => {
             hexadecimal(out.copied(), body.len());

@@ -41,6 +41,9 @@ pub enum Misuse {
     /// A whole file after a part of the body.
     #[error("the response already has a part of its body")]
     BodyBegun,
+    /// A tunnel for a request that asked for none, or that has a body.
+    #[error("the request does not ask for another protocol, or has a body")]
+    NoTunnel,
     /// More bytes than the `content-length` field promised (RFC 9110 section 8.6).
     #[error("Response content longer than Content-Length")]
     TooLong,

@@ -29,6 +29,9 @@ use crate::response::ResponseHead;
 use crate::response::reason;
 use crate::spool::Spool;
 use crate::spool::Spooled;
+use crate::tunnel::Watcher;
+
+mod watched;
 
 /// What an exchange asks of the connection that carries it.
 pub(crate) trait Transport {
@@ -40,6 +43,10 @@ pub(crate) trait Transport {
     fn flush_now(&self) -> usize;
     /// Writes what the kernel takes, while the runtime stands still.
     fn write_through(&self);
+    /// Makes the connection or stream a tunnel: from now on bytes are passed on as they are, both ways.
+    fn begin_tunnel(&self) -> Result<(), Misuse>;
+    /// Whether the server is about to end.
+    fn is_draining(&self) -> bool;
     /// A descriptor to wait with for the client, while the runtime stands still.
     fn duplicate_socket(&self) -> io::Result<OwnedFd>;
     /// Ends the connection, but for its socket.
@@ -100,6 +107,11 @@ pub struct Exchange {
     pub(crate) ends_connection: Cell<bool>,
     /// Whether a client that sends no more is still waited for.
     pub(crate) outlasts_client: Cell<bool>,
+    /// Whether what comes and goes is another protocol's.
+    pub(crate) is_tunnel: Cell<bool>,
+    watcher: RefCell<Option<Rc<dyn Watcher>>>,
+    /// Whether the watcher is at the input right now.
+    pub(crate) feeding: Cell<bool>,
 }
 
 /// Whether somebody can still be answered.
@@ -231,6 +243,9 @@ impl Exchange {
             farewell: Farewell::default(),
             ends_connection: Cell::new(false),
             outlasts_client: Cell::new(false),
+            is_tunnel: Cell::new(false),
+            watcher: RefCell::default(),
+            feeding: Cell::new(false),
         }
     }
 
@@ -267,6 +282,7 @@ impl Exchange {
         self.farewell.reset();
         self.ends_connection.set(false);
         self.outlasts_client.set(false);
+        self.is_tunnel.set(false);
     }
 
     pub(crate) fn liveness(&self) -> Liveness {
@@ -282,6 +298,7 @@ impl Exchange {
         if self.liveness.replace(liveness) == Liveness::Open {
             self.wake_readers();
             self.wake_writers();
+            self.release_watcher();
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) enum BodyDecoder {
     Sized(u64),
     /// Whatever chunks follow.
     Chunked(Box<ChunkedDecoder>),
+    /// No body at all: whatever comes is another protocol's.
+    Tunnel,
 }
 
 /// How a read ended.
@@ -152,7 +154,11 @@ impl Input {
     /// # Errors
     /// A [`Rejection`] where a chunked body is malformed.
     pub(crate) fn feed(&mut self, inbound: &mut Inbound) -> Result<(), Rejection> {
-        let room = BODY_HIGH_WATER.saturating_sub(inbound.data.len());
+        let room = match self.body {
+            // Nothing will make room behind the client's end.
+            BodyDecoder::Tunnel if self.end != End::Open => usize::MAX,
+            _ => BODY_HIGH_WATER.saturating_sub(inbound.data.len()),
+        };
         self.decode(&mut inbound.data, room)?;
         if matches!(self.body, BodyDecoder::Done) && inbound.body == BodyState::Arriving {
             inbound.body = BodyState::Arrived;
@@ -175,6 +181,14 @@ impl Input {
         let unused = &self.buffer[self.start..];
         match &mut self.body {
             BodyDecoder::Done => {}
+            BodyDecoder::Tunnel if self.start == 0 && out.is_empty() => {
+                std::mem::swap(out, &mut self.buffer);
+            }
+            BodyDecoder::Tunnel => {
+                let taken = unused.len().min(room);
+                out.extend_from_slice(&unused[..taken]);
+                self.start += taken;
+            }
             BodyDecoder::Sized(missing) => {
                 let wanted = usize::try_from(*missing).unwrap_or(usize::MAX);
                 let taken = unused.len().min(room).min(wanted);

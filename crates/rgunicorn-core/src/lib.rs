@@ -20,6 +20,7 @@ pub mod app;
 pub mod request;
 pub mod responder;
 pub mod exchange;
+pub mod tunnel;
 pub mod chunk;
 mod refusal_log;
 pub mod access_log;

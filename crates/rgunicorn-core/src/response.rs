@@ -21,6 +21,8 @@ pub struct ResponseHead {
     server: Presence,
     trailers: Presence,
     buffering: Buffering,
+    /// What the connection becomes behind this head, or would have to become before another answer.
+    protocol: Option<&'static str>,
 }
 
 /// Whether the application wants the connection to end after this response.
@@ -70,7 +72,25 @@ impl ResponseHead {
             server: Presence::Absent,
             trailers: Presence::Absent,
             buffering: Buffering::Allowed,
+            protocol: None,
         })
+    }
+
+    /// The head behind which the connection speaks `protocol`
+    /// ([`Responder::tunnel`](crate::responder::Responder::tunnel)).
+    pub fn switching_to(protocol: &'static str) -> Self {
+        Self {
+            status: SWITCHING_PROTOCOLS,
+            reason: None,
+            fields: FieldLines::with_room(),
+            content_length: None,
+            connection: Connection::Unsaid,
+            date: Presence::Absent,
+            server: Presence::Absent,
+            trailers: Presence::Absent,
+            buffering: Buffering::Refused,
+            protocol: Some(protocol),
+        }
     }
 
     /// The head of an answer that the server itself gives; it ends the connection.
@@ -87,6 +107,7 @@ impl ResponseHead {
             server: Presence::Absent,
             trailers: Presence::Absent,
             buffering: Buffering::Allowed,
+            protocol: None,
         }
     }
 
@@ -213,6 +234,21 @@ impl ResponseHead {
     pub(crate) fn buffering(&self) -> Buffering {
         self.buffering
     }
+
+    /// Names the protocol that a 426 asks for (RFC 9110 section 15.5.22).
+    pub fn require(&mut self, protocol: &'static str) {
+        self.protocol = Some(protocol);
+    }
+
+    /// What stands in the `upgrade` field.
+    pub(crate) fn protocol(&self) -> Option<&'static str> {
+        self.protocol
+    }
+
+    /// Whether the connection speaks something else behind this head.
+    pub(crate) fn begins_tunnel(&self) -> bool {
+        self.status == SWITCHING_PROTOCOLS
+    }
 }
 
 #[derive(Eq, PartialEq)]
@@ -220,6 +256,9 @@ enum Destiny {
     Sent,
     Dropped,
 }
+
+/// The status of a head behind which the connection speaks something else (RFC 9110 section 15.2.2).
+const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// Statuses that never have a body (RFC 9110 sections 15.3.5 and 15.4.5).
 pub(crate) fn is_bodiless(status: u16) -> bool {
@@ -230,6 +269,9 @@ pub(crate) fn is_bodiless(status: u16) -> bool {
 pub fn reason(status: u16) -> &'static str {
     if status == 200 {
         return "OK"; // most are
+    }
+    if status == SWITCHING_PROTOCOLS {
+        return "Switching Protocols";
     }
     REASONS
         .binary_search_by_key(&status, |(code, _)| *code)

@@ -32,6 +32,8 @@ pub(crate) struct State {
     phase: Cell<Phase>,
     /// Whether applications are told that their clients left, although they did not.
     pub(crate) farewell: Cell<bool>,
+    /// Whether those who watch their exchanges were told of the drain.
+    pub(crate) announced: Cell<bool>,
     /// Whether new clients wait for those who have a connection to leave.
     pub(crate) places_are_wanted: Cell<bool>,
     pub(crate) crowded: Warning,
@@ -124,6 +126,7 @@ impl State {
             refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),
             farewell: Cell::new(false),
+            announced: Cell::new(false),
             places_are_wanted: Cell::new(false),
             crowded: Warning::default(),
             overloaded: Warning::default(),

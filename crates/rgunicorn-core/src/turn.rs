@@ -88,6 +88,7 @@ impl Turns {
             context.waker().wake_by_ref();
         }
         self.serve(app);
+        self.announce_drain();
         self.poll_sweep(context);
         if let Some(log) = &mut *self.state.access_log.borrow_mut() {
             log.flush();
@@ -101,6 +102,15 @@ impl Turns {
             Poll::Ready(())
         } else {
             Poll::Pending
+        }
+    }
+
+    /// Once, as soon as a drain began; each later tunnel begins with it.
+    fn announce_drain(&self) {
+        if self.state.phase() != Phase::Serving && !self.state.announced.replace(true) {
+            for (_, connection) in &self.connections {
+                connection.announce_drain();
+            }
         }
     }
 

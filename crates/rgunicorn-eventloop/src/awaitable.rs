@@ -104,6 +104,56 @@ impl Done {
     fn close(&self) {}
 }
 
+/// `await` raises at once: what is wrong with a call is told whoever awaits it, which need not be the one
+/// who made it.
+#[pyclass(frozen, module = "rgunicorn._rgunicorn")]
+#[derive(Debug)]
+pub struct Failed {
+    error: Py<PyAny>,
+}
+
+impl Failed {
+    /// `await` raises `error`.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn with(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, PyAny>> {
+        let error = error.into_value(py).into_any();
+        Ok(Bound::new(py, Self { error })?.into_any())
+    }
+}
+
+#[pymethods]
+impl Failed {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(PyErr::from_value(self.error.bind(py).clone()))
+    }
+
+    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.__next__(value.py())
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &self,
+        kind: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        thrown(kind, value, traceback)
+    }
+
+    fn close(&self) {}
+}
+
 /// Lets `await` take the value of a [`Done`] without a `StopIteration` around
 /// it (`tp_as_async.am_send`, which pyo3 has no name for). To be called once,
 /// before the first one is awaited.

@@ -35,13 +35,28 @@ thread_local! {
 
 enum Capture {
     Off,
+    /// The first step of a new task.
     Wanted,
+    /// The wake-up of a task whose future is being resolved.
+    WakeUpWanted,
     Caught(Step),
 }
 
-/// The first step of a task: what to call, and the context to call it in.
+impl Capture {
+    /// Whether this is what is to be caught.
+    fn wants(&self, callback: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        match self {
+            Self::Off | Self::Caught(_) => Ok(false),
+            Self::Wanted => Ok(args.is_empty() && is_step(callback)?),
+            Self::WakeUpWanted => Ok(args.len() == 1),
+        }
+    }
+}
+
+/// A step of a task: what to call, and the context to call it in.
 pub(crate) struct Step {
     callback: Py<PyAny>,
+    args: Py<PyTuple>,
     context: Option<Py<PyAny>>,
 }
 
@@ -50,10 +65,14 @@ impl Step {
     pub(crate) fn run(&self, py: Python<'_>) -> PyResult<()> {
         let callback = self.callback.bind(py);
         match &self.context {
-            Some(context) => context
-                .bind(py)
-                .call_method1(intern!(py, "run"), (callback,))?,
-            None => callback.call0()?,
+            Some(context) => {
+                let run = context.bind(py).getattr(intern!(py, "run"))?;
+                match self.args.bind(py).iter().next() {
+                    Some(argument) => run.call1((callback, argument))?,
+                    None => run.call1((callback,))?,
+                }
+            }
+            None => callback.call1(self.args.bind(py))?,
         };
         Ok(())
     }
@@ -65,11 +84,23 @@ static STEP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// Runs `body` and returns the first callback that it gave to `call_soon`.
 pub(crate) fn capture<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<(T, Option<Step>)> {
-    CAPTURE.replace(Capture::Wanted);
+    capture_as(Capture::Wanted, body)
+}
+
+/// The same for the wake-up of the task whose future `body` resolves.
+pub(crate) fn capture_wake_up(body: impl FnOnce() -> PyResult<()>) -> PyResult<Option<Step>> {
+    capture_as(Capture::WakeUpWanted, body).map(|((), step)| step)
+}
+
+fn capture_as<T>(
+    wanted: Capture,
+    body: impl FnOnce() -> PyResult<T>,
+) -> PyResult<(T, Option<Step>)> {
+    CAPTURE.replace(wanted);
     let result = body();
     let caught = match CAPTURE.replace(Capture::Off) {
         Capture::Caught(step) => Some(step),
-        Capture::Off | Capture::Wanted => None,
+        Capture::Off | Capture::Wanted | Capture::WakeUpWanted => None,
     };
     Ok((result?, caught))
 }
@@ -126,10 +157,10 @@ impl LoopBase {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let wanted = CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted));
-        if wanted && args.is_empty() && is_step(&callback)? {
+        if CAPTURE.with_borrow(|capture| capture.wants(&callback, &args))? {
             CAPTURE.replace(Capture::Caught(Step {
                 callback: callback.unbind(),
+                args: args.unbind(),
                 context: context.map(Bound::unbind),
             }));
             return Ok(py.None().into_bound(py));

@@ -12,9 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PyString;
 
+use crate::awaitable::resolve;
 use crate::census;
 pub use crate::census::Progress;
 use crate::loop_base::capture;
+use crate::loop_base::capture_wake_up;
 
 /// How tasks begin on one event loop.
 #[derive(Debug)]
@@ -104,6 +106,19 @@ impl TaskStarter {
             return Err(error);
         }
         Ok((task, progress))
+    }
+}
+
+/// Completes an asyncio future, unless it is done, and lets the task that waits for it go on at once: for
+/// what happens in a turn, where no other task runs. On a loop of another program the task goes on
+/// when that loop comes to it.
+///
+/// # Errors
+/// `SystemExit` and `KeyboardInterrupt` of the task, and what the future's methods raise.
+pub fn resume(future: &Bound<'_, PyAny>, value: Bound<'_, PyAny>) -> PyResult<()> {
+    match capture_wake_up(|| resolve(future, value))? {
+        Some(step) => step.run(future.py()),
+        None => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::environ::Environs;
 use crate::environ::Unusable;
 use crate::hooks::Hooks;
 use crate::input::Input;
+use crate::misdirected;
 use crate::port::Port;
 use crate::present::Present;
 use crate::promptness::Promptness;
@@ -157,6 +158,9 @@ fn settle(
 ) -> Outcome {
     if reply.was_taken_over() {
         return part(py, served, reply, asked);
+    }
+    if asked.head.protocol().is_some() {
+        misdirected::report(asked.head);
     }
     match served {
         Ok(()) => Outcome::Served,

@@ -12,6 +12,7 @@ pub mod pool;
 mod threads;
 mod queue;
 mod application;
+mod misdirected;
 mod hooks;
 mod respond;
 mod environ;

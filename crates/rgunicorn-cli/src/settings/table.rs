@@ -72,6 +72,21 @@ settings! {
         /// Parser of HTTP.
         http_parser: Text { flags: &["--http-parser"], meta: "STRING", default: Some("auto"), compared: Compared::NoEffect("there is one parser, in Rust") }
     }
+    "WebSocket" {
+        /// Whether ASGI applications are called for WebSockets: auto, or none, which takes a request for one for an
+        /// ordinary request. uvicorn's names of other implementations mean auto.
+        ws: Text { flags: &["--ws"], meta: "STRING", default: Some("auto"), compared: Compared::Ours }
+        /// Most bytes of a message, after inflating; 0 is no limit. A larger one ends its connection with 1009.
+        websocket_max_message_size: Count { flags: &["--websocket-max-message-size", "--ws-max-size"], meta: "INT", default: Some("16777216"), compared: Compared::Better("in gunicorn nothing reads it") }
+        /// Most messages of a connection that are read before the application takes them.
+        ws_max_queue: Count { flags: &["--ws-max-queue"], meta: "INT", default: Some("32"), compared: Compared::Ours }
+        /// Seconds between two pings; 0 sends none.
+        ws_ping_interval: Count { flags: &["--ws-ping-interval"], meta: "INT", default: Some("20"), compared: Compared::Ours }
+        /// Seconds a client may be silent after a ping; 0 is no limit.
+        ws_ping_timeout: Count { flags: &["--ws-ping-timeout"], meta: "INT", default: Some("20"), compared: Compared::Ours }
+        /// Compression of messages, for clients that offer it: auto or off.
+        ws_per_message_deflate: Mode { flags: &["--ws-per-message-deflate"], meta: "MODE", default: Some("auto"), compared: Compared::Ours }
+    }
     "Security" {
         /// Seconds a client may take over a request's head, and before it; 0 is no limit.
         header_timeout: Count { flags: &["--header-timeout"], meta: "INT", default: Some("30"), compared: Compared::Ours }
@@ -353,5 +368,4 @@ pub(crate) const NOT_YET: &[&str] = &[
     "http2_max_frame_size",
     "http2_max_header_list_size",
     "http_protocols",
-    "websocket_max_message_size",
 ];

@@ -200,6 +200,7 @@ pub(crate) fn asgi_settings(config: &Config) -> AsgiSettings {
         root_path: config.root_path.clone(),
         debug: config.reload.is_some() || is_talkative,
         hooks: None,
+        websocket: config.websocket.clone(),
     }
 }
 

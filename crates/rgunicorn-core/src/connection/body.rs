@@ -6,6 +6,7 @@ use super::Connection;
 use super::Ending;
 use super::Phase;
 use crate::exchange::Expectation;
+use crate::exchange::Liveness;
 use crate::input::End;
 use crate::input::discard_all;
 
@@ -31,6 +32,11 @@ impl Connection {
         }
         if changed {
             exchange.wake_readers();
+            exchange.feed_watcher();
+        }
+        self.rest_input(&exchange);
+        if exchange.liveness() != Liveness::Open {
+            return; // what was told of it ended it
         }
         if end == End::Broken || (end == End::Reached && !exchange.outlasts_requests()) {
             self.client_left(&exchange);

@@ -240,6 +240,15 @@ impl Connection {
         true
     }
 
+    /// Tells whoever watches the exchange that the server is about to end. It has no
+    /// answer that could end by itself meanwhile.
+    pub(crate) fn announce_drain(&self) {
+        let exchange = self.exchange.borrow().clone();
+        if let Some(watcher) = exchange.and_then(|exchange| exchange.watcher()) {
+            watcher.drain();
+        }
+    }
+
     /// Whether nothing is going on that a fast stop would have to wait for.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.phase.get(), Phase::AwaitingFirst | Phase::AwaitingNext)
@@ -317,6 +326,14 @@ impl Connection {
                 now: self.state.clock.wall(),
                 pid: std::process::id(),
             });
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            exchange.end(Liveness::Disconnected);
         }
     }
 }

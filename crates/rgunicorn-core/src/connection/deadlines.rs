@@ -114,6 +114,7 @@ impl Pace {
         let rate = match body {
             BodyDecoder::Sized(_) => u128::from(settings.body_min_rate),
             BodyDecoder::Done | BodyDecoder::Chunked(_) => 0,
+            BodyDecoder::Tunnel => return None, // may be silent for as long as it likes
         };
         let due = timeout.as_millis() * rate / 1000;
         Some(Self {
@@ -135,7 +136,7 @@ impl Connection {
     pub(crate) fn sweep(&self, now: Instant) -> Fate {
         let exchange = self.exchange.borrow().clone();
         if let Some(exchange) = exchange {
-            self.sweep_exchange(exchange);
+            self.sweep_exchange(exchange, now);
         }
         let waited = now.duration_since(self.since.get());
         if self.allowance(now).is_some_and(|allowed| waited >= allowed) && !self.was_overlooked() {
@@ -151,7 +152,7 @@ impl Connection {
         }
     }
 
-    fn sweep_exchange(&self, exchange: Rc<Exchange>) {
+    fn sweep_exchange(&self, exchange: Rc<Exchange>, now: Instant) {
         if self.has_left_unseen(&exchange) {
             self.client_left(&exchange);
         } else if self.does_not_read() {
@@ -163,14 +164,21 @@ impl Connection {
             self.client_left(&exchange);
         } else if self.does_not_send(&exchange) && !self.stream.borrow().has_unread() {
             self.time_out_body(exchange);
+        } else if let Some(watcher) = exchange.watcher() {
+            watcher.look(now);
+            self.rest_tunnel(&exchange);
         }
     }
 
     /// A body that its application does not read stops the reading, and with
-    /// it the news that the client left.
+    /// it the news that the client left. What a tunnel holds unread may matter
+    /// to its application even then.
     fn has_left_unseen(&self, exchange: &Exchange) -> bool {
         let paused = !self.wants_input(&self.input.borrow());
-        paused && !exchange.outlasts_requests() && self.stream.borrow().has_ended()
+        paused
+            && !exchange.is_tunnel.get()
+            && !exchange.outlasts_requests()
+            && self.stream.borrow().has_ended()
     }
 
     /// Whether the client took no byte of what waits for it, for too long.

@@ -209,6 +209,12 @@ impl Head {
         }
     }
 
+    /// What the client wants the connection or stream to become: the Upgrade field.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.upgrade()
+    }
+
     /// Whether TE lists `trailers` (RFC 9110 §10.1.4).
     #[must_use]
     pub fn accepts_trailers(&self) -> bool {

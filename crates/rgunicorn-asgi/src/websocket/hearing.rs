@@ -1,0 +1,184 @@
+//! What the client says: bytes of the tunnel to messages in the inbox.
+
+use pyo3::prelude::*;
+use rgunicorn_core::responder::Responder;
+use rgunicorn_websocket::CloseCode;
+use rgunicorn_websocket::Event;
+use rgunicorn_websocket::Session;
+
+use super::Socket;
+use super::ending::Ending;
+use super::inbox::Inbox;
+use super::stage::Stage;
+
+/// Bytes that were taken from the tunnel. What is before `start` was used.
+#[derive(Default)]
+pub(super) struct Unread {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+/// Why the hearing stopped.
+enum Stop {
+    /// There are no more bytes.
+    Used,
+    /// The application has enough to do.
+    Full,
+    /// The client says goodbye.
+    Close(u16, String),
+    /// The client broke a rule, or sent too much.
+    Failure(CloseCode, String),
+}
+
+/// What is done with messages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Interest {
+    Keep,
+    /// The application has said its last word.
+    Drop,
+}
+
+impl Socket {
+    /// Uses what came, as far as the inbox has room. What it has none for stays in the tunnel, which
+    /// is then read no more.
+    pub(super) fn hear(&self, py: Python<'_>) {
+        if self.session.borrow().is_none() {
+            return;
+        }
+        loop {
+            let mut unread = self.unread.take();
+            if unread.is_used() {
+                unread = Unread::take(&self.responder);
+            }
+            if unread.is_used() {
+                return;
+            }
+            match self.hear_bytes(py, &mut unread) {
+                Stop::Used => self.responder.give_back(unread.bytes),
+                Stop::Full => {
+                    self.unread.replace(unread);
+                    return;
+                }
+                Stop::Close(code, reason) => return self.closed_by_client(code, reason),
+                Stop::Failure(code, reason) => return self.fail(code, reason),
+            }
+        }
+    }
+
+    /// The same, once the application took a message: there may be room now.
+    pub(super) fn hear_more(&self, py: Python<'_>) {
+        if self.stage.get() == Stage::Open && self.inbox.borrow().has_room() {
+            self.hear(py);
+        }
+    }
+
+    /// Whether nothing is read because the application takes nothing.
+    pub(super) fn is_full(&self) -> bool {
+        self.interest() == Interest::Keep && !self.inbox.borrow().has_room()
+    }
+
+    fn interest(&self) -> Interest {
+        let ends = matches!(self.ending.get(), Ending::Awaiting { .. } | Ending::Over);
+        if self.stage.get() == Stage::Open && !ends {
+            Interest::Keep
+        } else {
+            Interest::Drop
+        }
+    }
+
+    fn hear_bytes(&self, py: Python<'_>, unread: &mut Unread) -> Stop {
+        let mut replies = Vec::new();
+        let room = if self.responder.has_room() {
+            Room::Some
+        } else {
+            Room::None
+        };
+        let stop = match &mut *self.session.borrow_mut() {
+            None => Stop::Used,
+            Some(session) => {
+                let interest = self.interest();
+                let mut ear = Ear {
+                    inbox: &mut self.inbox.borrow_mut(),
+                    interest,
+                    room,
+                    owed: self.owed.take(),
+                };
+                let stop = ear.hear(py, session, unread, &mut replies);
+                self.owed.replace(ear.owed);
+                stop
+            }
+        };
+        self.put(&replies);
+        stop
+    }
+}
+
+/// What hears, and where it goes.
+struct Ear<'a> {
+    inbox: &'a mut Inbox,
+    interest: Interest,
+    room: Room,
+    /// The last ping that was not answered: one pong answers all before it (RFC 6455 section 5.5.3).
+    owed: Option<Vec<u8>>,
+}
+
+/// Whether the client reads what it is sent. Pongs that nobody reads would pile up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Room {
+    None,
+    Some,
+}
+
+impl Ear<'_> {
+    fn hear(
+        &mut self,
+        py: Python<'_>,
+        session: &mut Session,
+        unread: &mut Unread,
+        replies: &mut Vec<u8>,
+    ) -> Stop {
+        let length = unread.bytes.len();
+        let mut bytes = &mut unread.bytes[unread.start..];
+        let stop = loop {
+            if self.interest == Interest::Keep && !self.inbox.has_room() {
+                break Stop::Full;
+            }
+            match session.receiver.receive(&mut bytes) {
+                Ok(None) => break Stop::Used,
+                Ok(Some(Event::Message(message))) => {
+                    if self.interest == Interest::Keep {
+                        self.inbox.push(py, message);
+                    }
+                }
+                Ok(Some(Event::Ping(payload))) if self.room == Room::Some => {
+                    session.sender.pong(payload, replies);
+                }
+                Ok(Some(Event::Ping(payload))) => self.owed = Some(payload.to_vec()),
+                Ok(Some(Event::Pong(_))) => {}
+                Ok(Some(Event::Close(close))) => {
+                    session.sender.answer(close, replies);
+                    break Stop::Close(close.number(), close.reason.to_owned());
+                }
+                Err(failure) => {
+                    session.sender.fail(&failure, replies);
+                    break Stop::Failure(failure.code(), failure.to_string());
+                }
+            }
+        };
+        unread.start = length - bytes.len();
+        stop
+    }
+}
+
+impl Unread {
+    fn take(responder: &Responder) -> Self {
+        Self {
+            bytes: responder.take_input(),
+            start: 0,
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+}
