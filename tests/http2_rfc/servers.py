@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import APPS, Server
-from http2_client import connect
+from http2_wire import connect
 
 START = 20.0
 # What / and /big answer, as in apps/http2.py.

@@ -4,7 +4,7 @@ Where frames serve nothing but work, rgunicorn ends the connection; of other ser
 """
 
 import pytest
-from http2_client import (
+from http2_wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
     DEFAULT_WINDOW,

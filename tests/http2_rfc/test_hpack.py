@@ -6,7 +6,7 @@ import pytest
 from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.table import HeaderTable
-from http2_client import (
+from http2_wire import (
     COMPRESSION_ERROR,
     END_HEADERS,
     END_STREAM,

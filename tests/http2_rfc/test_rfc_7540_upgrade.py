@@ -6,7 +6,7 @@ Of the reference servers only hypercorn offers it.
 import base64
 
 import pytest
-from http2_client import (
+from http2_wire import (
     ACK,
     DATA,
     END_STREAM,

@@ -3,7 +3,7 @@
 import ssl
 
 import pytest
-from http2_client import (
+from http2_wire import (
     ACK,
     END_HEADERS,
     END_STREAM,

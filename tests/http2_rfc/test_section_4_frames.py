@@ -1,7 +1,7 @@
 """RFC 9113 section 4: the format and size of frames, field blocks."""
 
 import pytest
-from http2_client import (
+from http2_wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
     DATA,

@@ -1,7 +1,7 @@
 """RFC 9113 section 5: the states, identifiers and number of streams, errors, extensions."""
 
 import pytest
-from http2_client import (
+from http2_wire import (
     CANCEL,
     CONTINUATION,
     DATA,

@@ -1,7 +1,7 @@
 """RFC 9113 section 6.9: WINDOW_UPDATE and the windows. Every test checks that no frame exceeds a window (Rules)."""
 
 import pytest
-from http2_client import (
+from http2_wire import (
     DATA,
     DEFAULT_WINDOW,
     END_HEADERS,

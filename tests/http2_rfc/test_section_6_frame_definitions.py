@@ -1,7 +1,7 @@
 """RFC 9113 section 6: each type of frame. Flow control has a file of its own: test_section_6_9_flow_control.py."""
 
 import pytest
-from http2_client import (
+from http2_wire import (
     ACK,
     CONTINUATION,
     DATA,

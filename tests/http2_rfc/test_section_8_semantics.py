@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from http2_client import (
+from http2_wire import (
     CANCEL,
     DATA,
     ENABLE_CONNECT_PROTOCOL,

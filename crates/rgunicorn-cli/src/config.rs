@@ -32,6 +32,7 @@ use crate::settings::Settings;
 pub(crate) mod application;
 mod check;
 mod hooks;
+mod http2;
 pub(crate) mod process;
 pub(crate) mod logging;
 mod proxy;
@@ -195,6 +196,7 @@ impl Checked<'_> {
     fn config(mut self, py: Python<'_>, here: &Path) -> Result<Config, Failure> {
         self.refuse_what_is_missing()?;
         self.warn_of_no_effect();
+        self.warn_of_unreachable_http2();
         let (interface, threads) = self.worker()?;
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;
@@ -263,6 +265,7 @@ impl Checked<'_> {
             },
             tolerance: tolerance(settings),
             proxy,
+            http2: self.http2()?,
             keep_alive: self.seconds("keepalive", settings.keepalive)?,
             head_timeout: self.patience("header_timeout", settings.header_timeout)?,
             body_timeout: self.patience("body_timeout", settings.body_timeout)?,

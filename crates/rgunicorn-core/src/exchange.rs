@@ -21,12 +21,14 @@ use crate::chunk::Chunk;
 use crate::error::Misuse;
 use crate::farewell::Farewell;
 use crate::fields::EarlyHints;
+use crate::fields::Push;
 use crate::fields::Trailers;
 use crate::outgoing::Outgoing;
 use crate::parser::Head;
 use crate::response::Presence;
 use crate::response::ResponseHead;
 use crate::response::reason;
+use crate::socket::Socket;
 use crate::spool::Spool;
 use crate::spool::Spooled;
 use crate::tunnel::Watcher;
@@ -48,7 +50,7 @@ pub(crate) trait Transport {
     /// Whether the server is about to end.
     fn is_draining(&self) -> bool;
     /// A descriptor to wait with for the client, while the runtime stands still.
-    fn duplicate_socket(&self) -> io::Result<OwnedFd>;
+    fn duplicate_socket(&self) -> io::Result<Socket>;
     /// Ends the connection, but for its socket.
     fn hand_over(&self) -> io::Result<OwnedFd>;
 }
@@ -171,6 +173,8 @@ pub(crate) struct Outbound {
     /// What goes out before the head, while that is not written.
     pub(crate) hints: Vec<EarlyHints>,
     pub(crate) body: Outgoing,
+    /// What the client is to get without asking, once that was promised.
+    pub(crate) pushes: Vec<Push>,
     /// What follows the body, for a client that takes it.
     pub(crate) trailers: Trailers,
     pub(crate) content: Content,
@@ -270,6 +274,7 @@ impl Exchange {
         outbound.head = None;
         outbound.written = None;
         outbound.hints.clear();
+        outbound.pushes.clear();
         outbound.body.clear();
         outbound.trailers.clear();
         outbound.content = Content::Unknown;

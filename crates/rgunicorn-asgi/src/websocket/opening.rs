@@ -62,6 +62,7 @@ impl Opening {
 fn carrier(version: Version) -> Carrier {
     match version {
         Version::Http10 | Version::Http11 => Carrier::Upgrade,
+        Version::Http2 => Carrier::ExtendedConnect,
     }
 }
 
