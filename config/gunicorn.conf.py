@@ -49,6 +49,18 @@ forwarder_headers = "SCRIPT_NAME,PATH_INFO"
 proxy_protocol = "off"
 proxy_allow_ips = "127.0.0.1,::1"
 
+# HTTP/2 (docs/HTTP2.md)
+http_protocols = "h1"
+http2 = False
+http2_cleartext = "off"
+http2_max_concurrent_streams = 100
+http2_initial_window_size = 65535
+http2_adaptive_window = False
+http2_max_frame_size = 16384
+http2_max_header_list_size = 65536
+http2_ping_interval = 0
+http2_ping_timeout = 20
+
 # Debugging. To reload when code changes is for development.
 spew = False
 check_config = False

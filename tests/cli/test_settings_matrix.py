@@ -549,6 +549,18 @@ ENDS = {
     "print_config": (True, 0, "print_config"),
 }
 
+HTTP2 = [
+    "http2",
+    "http2_adaptive_window",
+    "http2_cleartext",
+    "http2_initial_window_size",
+    "http2_max_concurrent_streams",
+    "http2_max_frame_size",
+    "http2_max_header_list_size",
+    "http2_ping_interval",
+    "http2_ping_timeout",
+    "http_protocols",
+]
 SEEN_ELSEWHERE = {
     **dict.fromkeys(ARITIES, "cli/test_hooks.py"),
     "asgi_disconnect_grace_period": "asgi/test_send.py",
@@ -557,6 +569,7 @@ SEEN_ELSEWHERE = {
     "daemon": "supervisor/test_daemon.py",
     "enable_stdio_inheritance": "supervisor/test_daemon.py",
     "group": "supervisor/test_owner.py",
+    **dict.fromkeys(HTTP2, "http2/test_settings.py"),
     "initgroups": "supervisor/test_owner.py",
     "max_rss": "supervisor/test_max_rss.py",
     "logconfig_dict": "cli/test_logging_python.py",

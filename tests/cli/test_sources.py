@@ -193,11 +193,12 @@ def test_sendfile_in_the_environment_is_read_as_in_gunicorn(value, used):
 
 def test_a_setting_that_is_not_there_yet_gives_a_warning_from_any_source(tmp_path):
     file = tmp_path / "settings.toml"
-    file.write_text('http_protocols = "h2"\n')
-    ended = run("--check-config", "-c", file, "hello:app", cwd=APPS, env={"RGUNICORN_HTTP2_CLEARTEXT": "off"})
+    file.write_text("websocket_max_message_size = 1\n")
+    variable = "RGUNICORN_WEBSOCKET_MAX_MESSAGE_SIZE"
+    ended = run("--check-config", "-c", file, "hello:app", cwd=APPS, env={variable: "1"})
     assert ended.code == 0
-    ended.line_with(f"{file}, line 1", "http_protocols is not supported yet")
-    ended.line_with("$RGUNICORN_HTTP2_CLEARTEXT", "not supported yet")
+    ended.line_with(f"{file}, line 1", "websocket_max_message_size is not supported yet")
+    ended.line_with(f"${variable}", "not supported yet")
 
 
 # Order

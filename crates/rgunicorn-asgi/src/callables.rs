@@ -85,6 +85,7 @@ fn send(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {
         Kind::ZeroCopySend => extension::zero_copy_send(responder, event),
         Kind::Trailers => extension::trailers(responder, event),
         Kind::EarlyHint => extension::early_hint(responder, event),
+        Kind::Push => extension::push(responder, event),
         Kind::Debug => extension::debug(event),
     }
 }

@@ -1,7 +1,7 @@
 //! The messages of ASGI's extensions to HTTP; the only file that knows their keys.
 //!
 //! `asgiref/docs/specs/extensions` is the specification: Early Hints, Response
-//! Trailers, Path Send, Zero Copy Send, and Debug Info.
+//! Trailers, Path Send, Zero Copy Send, HTTP/2 Server Push, and Debug Info.
 
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::fields::EarlyHints;
+use rgunicorn_core::fields::Push;
 use rgunicorn_core::fields::Trailers;
 use rgunicorn_core::file::FileRange;
 use rgunicorn_core::responder::Flow;
@@ -76,6 +77,25 @@ pub(crate) fn trailers(responder: &Responder, event: &Bound<'_, PyAny>) -> PyRes
     responder
         .trailers(&fields, part)
         .map_err(|error| refused(error, Kind::Trailers.name()))?;
+    Ok(Flow::Ready)
+}
+
+/// `http.response.push`: the answer to a GET of `path` follows without being asked for, if the client takes it.
+///
+/// # Errors
+/// As [`early_hint`].
+pub(crate) fn push(responder: &Responder, event: &Bound<'_, PyAny>) -> PyResult<Flow> {
+    let path = required(event, "path", Kind::Push)?;
+    let path = path
+        .extract::<String>()
+        .map_err(|_| wrong_type("path", "str", &path))?;
+    let mut push = Push::new(path);
+    if let Some(headers) = dict(event)?.get_item(intern!(event.py(), "headers"))? {
+        each_field(&headers, |name, value| push.field(name, value))?;
+    }
+    responder
+        .push(push)
+        .map_err(|error| refused(error, Kind::Push.name()))?;
     Ok(Flow::Ready)
 }
 

@@ -49,6 +49,7 @@ impl Hooks {
         let version = match head.version() {
             Version::Http10 => (1, 0),
             Version::Http11 => (1, 1),
+            Version::Http2 => (2, 0),
         };
         let said = request.forwarded.and_then(|forwarded| forwarded.scheme);
         let scheme = said.unwrap_or(request.peer.scheme).as_str();

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     Trailers,
     PathSend,
     ZeroCopySend,
+    Push,
     Debug,
 }
 
@@ -58,13 +59,14 @@ pub(crate) fn kind(event: &Bound<'_, PyAny>) -> PyResult<Kind> {
 
 impl Kind {
     /// The usual ones first.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Start,
         Self::Body,
         Self::PathSend,
         Self::ZeroCopySend,
         Self::Trailers,
         Self::EarlyHint,
+        Self::Push,
         Self::Debug,
     ];
 
@@ -76,6 +78,7 @@ impl Kind {
             Self::Trailers => "http.response.trailers",
             Self::PathSend => "http.response.pathsend",
             Self::ZeroCopySend => "http.response.zerocopysend",
+            Self::Push => "http.response.push",
             Self::Debug => "http.response.debug",
         }
     }

@@ -16,6 +16,7 @@ use rgunicorn_core::parser::percent_decode;
 use rgunicorn_core::proxy::Forwarded;
 use rgunicorn_core::proxy::mount;
 use rgunicorn_core::request::Peer;
+use rgunicorn_core::request::Pushing;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
@@ -109,7 +110,11 @@ impl Scopes {
             PyBytes::new(py, head.query().as_bytes()),
         )?;
         scope.set_item(intern!(py, "headers"), self.headers(py, head)?)?;
-        scope.set_item(intern!(py, "extensions"), self.extensions.bind(py).copy()?)?;
+        let extensions = self.extensions.bind(py).copy()?;
+        if request.pushing == Pushing::Welcome {
+            extensions.set_item(intern!(py, "http.response.push"), PyDict::new(py))?;
+        }
+        scope.set_item(intern!(py, "extensions"), extensions)?;
         if let Some(forwarded) = request.forwarded {
             set_forwarded(&scope, forwarded)?;
         }
@@ -207,6 +212,7 @@ fn http_version(py: Python<'_>, version: Version) -> &Bound<'_, PyString> {
     match version {
         Version::Http10 => intern!(py, "1.0"),
         Version::Http11 => intern!(py, "1.1"),
+        Version::Http2 => intern!(py, "2"),
     }
 }
 

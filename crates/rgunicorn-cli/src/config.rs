@@ -32,6 +32,7 @@ use crate::settings::Settings;
 pub(crate) mod application;
 mod check;
 mod hooks;
+mod http2;
 pub(crate) mod process;
 pub(crate) mod logging;
 mod proxy;
@@ -258,6 +259,7 @@ impl Checked<'_> {
             },
             tolerance: tolerance(settings),
             proxy,
+            http2: self.http2()?,
             keep_alive: self.seconds("keepalive", settings.keepalive)?,
             head_timeout: self.patience("header_timeout", settings.header_timeout)?,
             body_timeout: self.patience("body_timeout", settings.body_timeout)?,

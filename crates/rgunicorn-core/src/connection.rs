@@ -4,13 +4,12 @@
 //! [`Connection::write`], in that order, for every connection that is ready.
 //! What happens between two requests is in [`close`]; what goes out, in
 //! [`write`](mod@write); what a client may not take too long for, in [`deadlines`];
-//! what proxies say, in [`proxied`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
+//! what proxies say, in [`proxied`]; what becomes HTTP/2, in [`leaving`]. Rules of HTTP live elsewhere: [`parser`](crate::parser) for what
 //! comes in, [`encode`](crate::encode) for what goes out.
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::task::Context;
@@ -33,22 +32,28 @@ use crate::parser::Refusal;
 use crate::parser::Rejection;
 use crate::ready::Readiness;
 use crate::request::Peer;
+use crate::request::Pushing;
 use crate::request::Request;
 use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::PIPELINE_LIMIT;
 use crate::state::State;
-use crate::stream::Gate;
 use crate::stream::Stream;
 
 mod body;
 mod close;
 mod deadlines;
 mod gather;
+mod leaving;
 mod proxied;
+mod transport;
 mod write;
 
 use deadlines::Waits;
+pub(crate) use leaving::Departure;
+use leaving::Opening;
+pub(crate) use leaving::PREFACE;
+pub(crate) use leaving::Upgrade;
 use proxied::Preamble;
 use proxied::Proxied;
 
@@ -62,7 +67,7 @@ pub(crate) struct Connection {
     stream: RefCell<Stream>,
     input: RefCell<Input>,
     output: RefCell<Outgoing>,
-    exchange: RefCell<Option<Rc<Exchange>>>,
+    exchange: Current,
     phase: Cell<Phase>,
     /// When the present wait began; deadlines count from here.
     since: Cell<Instant>,
@@ -72,7 +77,13 @@ pub(crate) struct Connection {
     reading: Cell<Reading>,
     proxied: Proxied,
     waits: Waits,
+    opening: Cell<Opening>,
+    upgrade: Cell<Option<Upgrade>>,
 }
+
+/// The exchange that a connection carries. Ends it with the connection.
+#[derive(Default)]
+struct Current(RefCell<Option<Rc<Exchange>>>);
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +107,8 @@ enum Phase {
     Ending(Ending),
     /// The client's end, so that a reset does not destroy the last answer.
     Lingering,
+    /// Another protocol to take it over.
+    Leaving,
     /// Nothing: it is over.
     Closed,
 }
@@ -132,6 +145,8 @@ enum Reading {
 pub(crate) enum Fate {
     Alive,
     Over,
+    /// It goes on in HTTP/2: see [`Connection::into_http2`].
+    BecomesHttp2,
 }
 
 impl Connection {
@@ -151,7 +166,7 @@ impl Connection {
             stream: RefCell::new(stream),
             input: RefCell::default(),
             output: RefCell::default(),
-            exchange: RefCell::new(None),
+            exchange: Current::default(),
             phase: Cell::new(Phase::AwaitingFirst),
             since: Cell::new(now),
             framing: Cell::default(),
@@ -159,6 +174,8 @@ impl Connection {
             turn: Cell::new(Turn::Waiting),
             reading: Cell::new(Reading::Awaited),
             waits: Waits::default(),
+            opening: Cell::default(),
+            upgrade: Cell::default(),
         })
     }
 
@@ -185,7 +202,7 @@ impl Connection {
     /// the end, the client.
     fn wants_input(&self, input: &Input) -> bool {
         match self.phase.get() {
-            Phase::Closed | Phase::Lingering | Phase::Ending(_) => false,
+            Phase::Closed | Phase::Lingering | Phase::Leaving | Phase::Ending(_) => false,
             Phase::Exchanging => match &*self.exchange.borrow() {
                 Some(exchange) if exchange.inbound.borrow().body == BodyState::Arriving => {
                     exchange.inbound.borrow().data.len() < BODY_HIGH_WATER
@@ -214,7 +231,7 @@ impl Connection {
                     self.advance_request(app);
                 }
             }
-            Phase::Ending(_) | Phase::Lingering | Phase::Closed => {}
+            Phase::Ending(_) | Phase::Lingering | Phase::Leaving | Phase::Closed => {}
         }
     }
 
@@ -223,6 +240,10 @@ impl Connection {
         let exchange = self.state.take_exchange();
         match self.parse(&exchange) {
             Ok(Parsed::Nothing) => self.state.give_exchange(exchange),
+            Ok(Parsed::Http2) => {
+                self.state.give_exchange(exchange);
+                self.phase.set(Phase::Leaving);
+            }
             Ok(Parsed::Request) if self.is_too_much_for(app) => self.refuse(exchange),
             Ok(Parsed::Request) => {
                 *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
@@ -255,6 +276,7 @@ impl Connection {
             head: &head,
             peer: &self.peer,
             forwarded: forwarded.as_deref(),
+            pushing: Pushing::Refused,
         };
         app.call(request, Responder::new(Rc::clone(exchange)));
         if self.input.borrow().end != End::Open {
@@ -270,7 +292,11 @@ impl Connection {
         let mut guard = self.input.borrow_mut();
         let input = &mut *guard;
         let measured = match self.take_preamble(input)? {
-            Preamble::Over => input.find_head(limits)?,
+            Preamble::Over => match self.recognise(input)? {
+                Opening::Http1 => input.find_head(limits)?,
+                Opening::Http2 => return Ok(Parsed::Http2),
+                Opening::Unclear => None,
+            },
             Preamble::Awaited => None,
         };
         let Some(length) = measured else {
@@ -282,6 +308,11 @@ impl Connection {
         };
         let head = &mut *exchange.head.borrow_mut();
         head.parse(&input.unused()[..length], self.state.settings.tolerance)?;
+        if let Some(upgrade) = self.upgrade(head) {
+            input.consume(length);
+            self.upgrade.set(Some(upgrade));
+            return Ok(Parsed::Http2);
+        }
         self.take_forwarded(head)?;
         input.consume(length);
         let transport: Weak<dyn Transport> = self.this.clone();
@@ -323,8 +354,10 @@ impl Connection {
     /// Ends the turn of this connection.
     pub(crate) fn rest(&self) -> Fate {
         self.turn.set(Turn::Waiting);
-        if self.phase.get() == Phase::Closed {
-            return Fate::Over;
+        match self.phase.get() {
+            Phase::Closed => return Fate::Over,
+            Phase::Leaving => return Fate::BecomesHttp2,
+            _ => {}
         }
         let mut input = self.input.borrow_mut();
         if self.reading.get() == Reading::Skipped && self.wants_input(&input) {
@@ -336,58 +369,27 @@ impl Connection {
     }
 }
 
-impl Transport for Connection {
-    fn mark_ready(&self) {
-        if self.turn.get() == Turn::Waiting {
-            self.readiness.mark();
-        }
-    }
-
-    fn mark_for_reading(&self) {
-        // Even in the middle of a turn: its reading is over by now.
-        self.readiness.mark();
-    }
-
-    fn flush_now(&self) -> usize {
-        self.write();
-        let exchange = self.exchange.borrow();
-        exchange.as_ref().map_or(0, |_| self.output.borrow().len())
-    }
-
-    fn write_through(&self) {
-        self.write_by(&mut Gate::Kernel);
-    }
-
-    fn duplicate_socket(&self) -> io::Result<OwnedFd> {
-        self.stream.borrow().duplicate()
-    }
-
-    fn hand_over(&self) -> io::Result<OwnedFd> {
-        if !self.input.borrow().unused().is_empty() {
-            let problem = "the client has sent more than this request";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
-        }
-        let socket = self.stream.borrow().duplicate()?;
-        let exchange = self.exchange.borrow().clone();
-        if let Some(exchange) = exchange {
-            self.end_exchange(exchange, Liveness::Disconnected);
-        }
-        self.close();
-        Ok(socket)
-    }
-}
-
 /// What [`Connection::parse`] found.
 enum Parsed {
     Nothing,
     Request,
+    /// HTTP/2 is to go on with the connection.
+    Http2,
     /// A good head, and a body that is not.
     MalformedBody(Rejection),
 }
 
-impl Drop for Connection {
+impl Deref for Current {
+    type Target = RefCell<Option<Rc<Exchange>>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Current {
     fn drop(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
+        if let Some(exchange) = self.0.take() {
             exchange.end(Liveness::Disconnected);
         }
     }

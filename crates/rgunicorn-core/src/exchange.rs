@@ -21,6 +21,7 @@ use crate::chunk::Chunk;
 use crate::error::Misuse;
 use crate::farewell::Farewell;
 use crate::fields::EarlyHints;
+use crate::fields::Push;
 use crate::fields::Trailers;
 use crate::outgoing::Outgoing;
 use crate::parser::Head;
@@ -159,6 +160,8 @@ pub(crate) struct Outbound {
     /// What goes out before the head, while that is not written.
     pub(crate) hints: Vec<EarlyHints>,
     pub(crate) body: Outgoing,
+    /// What the client is to get without asking, once that was promised.
+    pub(crate) pushes: Vec<Push>,
     /// What follows the body, for a client that takes it.
     pub(crate) trailers: Trailers,
     pub(crate) content: Content,
@@ -255,6 +258,7 @@ impl Exchange {
         outbound.head = None;
         outbound.written = None;
         outbound.hints.clear();
+        outbound.pushes.clear();
         outbound.body.clear();
         outbound.trailers.clear();
         outbound.content = Content::Unknown;

@@ -70,6 +70,41 @@ impl EarlyHints {
     }
 }
 
+/// A request that the server makes for its client, to answer it before it was asked (RFC 9113 section 8.4).
+#[derive(Debug)]
+pub struct Push {
+    path: String,
+    fields: FieldLines,
+}
+
+impl Push {
+    /// A GET of `path`, which may have a query. Whether it is one shows when it is made a request.
+    pub fn new(path: String) -> Self {
+        Self {
+            path,
+            fields: FieldLines::default(),
+        }
+    }
+
+    /// Appends one field.
+    ///
+    /// # Errors
+    /// [`InvalidHead::Name`] and [`InvalidHead::Value`] for what is no field.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidHead> {
+        FieldLines::check(name, value)?;
+        self.fields.append(name, value);
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn fields(&self) -> &[u8] {
+        self.fields.as_bytes()
+    }
+}
+
 /// Fields that follow a body (RFC 9110 section 6.5).
 #[derive(Debug, Default)]
 pub struct Trailers(FieldLines);

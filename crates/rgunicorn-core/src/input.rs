@@ -110,6 +110,24 @@ impl Input {
         Filled::All
     }
 
+    /// Reads once what the kernel holds, past what the runtime knows. Returns how many bytes came.
+    pub(crate) fn fill_now(&mut self, stream: &mut Stream, state: &State) -> usize {
+        if self.end != End::Open {
+            return 0;
+        }
+        self.make_room(state);
+        match stream.read_now(&mut self.buffer) {
+            Ok(0) => self.end = End::Reached,
+            Ok(count) => {
+                self.received += count as u64;
+                return count;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.end = End::Broken,
+        }
+        0
+    }
+
     fn make_room(&mut self, state: &State) {
         if self.buffer.capacity() == 0 {
             self.buffer = state.take_buffer();

@@ -178,6 +178,28 @@ impl Outgoing {
         filled
     }
 
+    /// Takes out what goes out next, at least one byte and at most `most`, as far as that is in one piece. Of a file so
+    /// much is read.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or became shorter.
+    pub(crate) fn take(&mut self, most: usize) -> io::Result<Bytes> {
+        let copied_until = self.shared.front().map_or(self.copied.len(), |(at, _)| *at);
+        if self.sent < copied_until {
+            let count = (copied_until - self.sent).min(most);
+            let taken = Bytes::copy_from_slice(&self.copied[self.sent..self.sent + count]);
+            self.advance(count);
+            return Ok(taken);
+        }
+        let taken = match self.shared.front_mut() {
+            Some((_, Block::Bytes(bytes))) => bytes.slice(..bytes.len().min(most)),
+            Some((_, Block::File(range))) => Bytes::from(range.read(most.min(READ_SIZE))?),
+            None => Bytes::new(),
+        };
+        self.advance(taken.len());
+        Ok(taken)
+    }
+
     /// Forgets the first `count` bytes: they were written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         while count > 0 {

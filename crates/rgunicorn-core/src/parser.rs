@@ -13,6 +13,8 @@
 
 mod scan;
 
+mod assemble;
+
 mod head;
 
 mod tolerance;
@@ -37,12 +39,14 @@ mod octet;
 
 mod rejection;
 
+pub use assemble::Pseudo;
 pub(crate) use authority::is_authority;
 pub use chunked::ChunkedDecoder;
 pub use chunked::Decoded;
 pub use facts::Framing;
 pub(crate) use facts::is_proxy_field;
 pub use head::Head;
+pub(crate) use octet::elements;
 pub(crate) use octet::is_field_name;
 pub use percent::percent_decode;
 pub use rejection::Refusal;

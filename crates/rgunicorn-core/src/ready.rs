@@ -58,6 +58,11 @@ impl ReadyList {
         Remaining::Some
     }
 
+    /// Whether somebody is on the list.
+    pub(crate) fn has_some(&self) -> bool {
+        !self.lock().tokens.is_empty()
+    }
+
     /// Wakes the turn although no connection is ready.
     pub(crate) fn wake_turn(&self) {
         if let Some(turn) = &self.lock().turn {

@@ -2,9 +2,12 @@
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use crate::parser::Head;
+use crate::parser::Rejection;
 use crate::proxy::Forwarded;
+use crate::proxy::ProxySettings;
 use crate::proxy::Trusted;
 
 pub use crate::endpoint::Scheme;
@@ -20,6 +23,17 @@ pub struct Request<'a> {
     pub peer: &'a Peer,
     /// What a trusted proxy said about it. Goes before what `peer` says.
     pub forwarded: Option<&'a Forwarded>,
+    /// Whether the client takes answers that it did not ask for.
+    pub pushing: Pushing,
+}
+
+/// Whether a client takes what it did not ask for (RFC 9113 section 8.4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pushing {
+    /// It cannot, or does not want to.
+    Refused,
+    /// It may be given.
+    Welcome,
 }
 
 /// Both ends of a connection; one for all of its requests.
@@ -97,6 +111,19 @@ impl Peer {
     /// Believes nothing: the bytes are somebody's whom the proxy cannot name.
     pub(crate) fn distrust(&self) {
         let _ = self.trusted.set(false);
+    }
+
+    /// What a trusted proxy says about a request; of most, nothing.
+    pub(crate) fn forwarded(
+        &self,
+        head: &Head,
+        settings: &ProxySettings,
+    ) -> Result<Option<Rc<Forwarded>>, Rejection> {
+        if !settings.concerns(head) || !self.is_in(&settings.trusted) {
+            return Ok(None);
+        }
+        let forwarded = settings.read(head, self.scheme)?;
+        Ok(Some(Rc::new(forwarded)))
     }
 
     /// Whether the client is one of `trusted`. Decided once, so ask with the same each time.

@@ -33,6 +33,7 @@ use crate::socket::Socket;
 use crate::spool::Spooled;
 
 mod answer;
+mod push;
 
 /// The application's handle on one exchange.
 pub struct Responder {

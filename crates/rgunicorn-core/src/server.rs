@@ -62,6 +62,7 @@ impl<A: App> Server<A> {
     /// began finish. Answers from now on end their connection.
     pub fn drain(&self) {
         self.state.begin_drain();
+        self.turns.borrow().say_goodbye();
         self.state.ready.wake_turn();
     }
 

@@ -58,6 +58,83 @@ pub struct Settings {
     pub linger: Duration,
     /// What proxies in front are believed.
     pub proxy: ProxySettings,
+    /// All about HTTP/2.
+    pub http2: Http2Settings,
+}
+
+/// What an operator may change about HTTP/2.
+#[derive(Clone, Debug)]
+pub struct Http2Settings {
+    /// What is offered to clients over TLS, the best first.
+    pub protocols: Vec<Protocol>,
+    /// Who may begin with HTTP/2 in clear text (RFC 9113 section 3.3).
+    pub prior_knowledge: Clients,
+    /// Who may change to it by `Upgrade: h2c` (RFC 7540 section 3.2).
+    pub upgrade: Clients,
+    /// Streams that one client may have open at once.
+    pub most_streams: u32,
+    /// Bytes of one request body that may come before its application took any.
+    pub window: u32,
+    /// Whether the window becomes larger for clients that are fast and far away.
+    pub growth: Growth,
+    /// Bytes that one frame of a client may have.
+    pub frame_size: u32,
+    /// Bytes of all fields of a request, 32 more for each.
+    pub header_list_size: u32,
+    /// How long a client may be silent before it is asked whether it is still
+    /// there; `None` never asks.
+    pub ping_interval: Option<Duration>,
+    /// How long it may take over the answer to that.
+    pub ping_timeout: Duration,
+}
+
+/// A version of HTTP, as it is offered over TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// For which clients something is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Clients {
+    /// For nobody.
+    None,
+    /// For trusted proxies.
+    Trusted,
+    /// For trusted proxies, who must not do anything else.
+    OnlyTrusted,
+    /// For everybody.
+    All,
+}
+
+/// Whether flow-control windows grow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Growth {
+    /// They stay as they are.
+    None,
+    /// They grow with what the network carries (the bandwidth-delay product).
+    Adaptive,
+}
+
+impl Default for Http2Settings {
+    /// gunicorn's numbers; in clear text nothing is spoken but HTTP/1.
+    fn default() -> Self {
+        Self {
+            protocols: vec![Protocol::Http1],
+            prior_knowledge: Clients::None,
+            upgrade: Clients::None,
+            most_streams: 100,
+            window: 65_535,
+            growth: Growth::None,
+            frame_size: 16_384,
+            header_list_size: 65_536,
+            ping_interval: None,
+            ping_timeout: Duration::from_secs(20),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -77,6 +154,7 @@ impl Default for Settings {
             drain_idle: Duration::from_secs(2),
             linger: Duration::from_secs(2),
             proxy: ProxySettings::default(),
+            http2: Http2Settings::default(),
         }
     }
 }

@@ -7,14 +7,20 @@ use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::access_log::AccessLog;
+use crate::access_log::AccessRecord;
 use crate::clock::Clock;
 use crate::encode::Persistence;
 use crate::exchange::Exchange;
+use crate::parser::Head;
+use crate::proxy::Forwarded;
 use crate::ready::ReadyList;
 use crate::refusal_log::RefusalLog;
+use crate::request::Peer;
+use crate::response::ResponseHead;
 use crate::settings::READ_SIZE;
 use crate::settings::Settings;
 use crate::settings::WARNING_INTERVAL;
@@ -113,6 +119,16 @@ impl Usage {
     }
 }
 
+/// An answer, for the access log.
+pub(crate) struct Answered<'a> {
+    pub(crate) head: Option<&'a Head>,
+    /// What came instead of a request line, when there is no head.
+    pub(crate) request_line: &'a [u8],
+    pub(crate) response: &'a ResponseHead,
+    pub(crate) body_bytes: u64,
+    pub(crate) elapsed: Duration,
+}
+
 impl State {
     pub(crate) fn new(settings: Settings, access_log: Option<AccessLog>) -> Self {
         let enough_calls = settings.enough_calls;
@@ -163,6 +179,35 @@ impl State {
         } else {
             self.clock.now()
         }
+    }
+
+    /// Writes the access log's line of one answer.
+    pub(crate) fn record(
+        &self,
+        peer: &Peer,
+        forwarded: Option<&Forwarded>,
+        answered: &Answered<'_>,
+    ) {
+        let Some(log) = &mut *self.access_log.borrow_mut() else {
+            return;
+        };
+        let named = forwarded.and_then(|said| said.client.as_ref());
+        let port = || peer.client().map_or(0, |address| address.port());
+        log.record(&AccessRecord {
+            head: answered.head,
+            request_line: answered.request_line,
+            client: named.map_or_else(|| peer.client_text(), |client| &client.host),
+            client_port: named.map_or_else(port, |client| client.port),
+            server: peer.server(),
+            scheme: peer.scheme,
+            forwarded,
+            status: answered.response.status(),
+            body_bytes: answered.body_bytes,
+            response_fields: answered.response.fields(),
+            elapsed: answered.elapsed,
+            now: self.clock.wall(),
+            pid: std::process::id(),
+        });
     }
 
     /// An empty buffer for one read.

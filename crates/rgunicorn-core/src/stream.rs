@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::io::IoSlice;
+use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
@@ -137,6 +138,22 @@ impl Stream {
                 outcome => return Poll::Ready(outcome),
             }
         }
+    }
+
+    /// The protocol that the client and the server agreed on in the TLS handshake (ALPN).
+    pub(crate) fn application_protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// Reads what the kernel holds, past what tokio knows of it, while the
+    /// runtime's thread is busy with a call. Zero bytes is the client's end.
+    pub(crate) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let mut scratch = [0; 4096];
+        let count = (&*self.socket()).read(&mut scratch)?;
+        buffer.extend_from_slice(&scratch[..count]);
+        Ok(count)
     }
 
     /// A second descriptor of the socket, to wait with where the runtime cannot.

@@ -21,6 +21,7 @@ use tokio::time::sleep_until;
 use crate::accept::Acceptor;
 use crate::app::App;
 use crate::app::Bodies;
+use crate::client::Client;
 use crate::connection::Connection;
 use crate::connection::Fate;
 use crate::ready::Remaining;
@@ -37,7 +38,7 @@ use crate::state::State;
 pub(crate) struct Turns {
     state: Rc<State>,
     acceptors: Vec<Acceptor>,
-    connections: Slab<Rc<Connection>>,
+    connections: Slab<Client>,
     batch: Vec<Token>,
     sweep: Sweep,
     crowd: Crowd,
@@ -117,7 +118,7 @@ impl Turns {
             }
         }
         for token in self.batch.drain(..) {
-            let Some(connection) = self.connections.get(token) else {
+            let Some(connection) = self.connections.get_mut(token) else {
                 continue;
             };
             connection.write();
@@ -239,12 +240,10 @@ impl Turns {
         let entry = self.connections.vacant_entry();
         let readiness = self.state.ready.readiness(entry.key());
         readiness.mark();
-        entry.insert(Connection::new(
-            Rc::clone(&self.state),
-            stream,
-            peer,
-            readiness,
-        ));
+        let state = Rc::clone(&self.state);
+        entry.insert(Client::Http1(Connection::new(
+            state, stream, peer, readiness,
+        )));
     }
 
     fn poll_sweep(&mut self, context: &mut Context<'_>) {
@@ -323,8 +322,14 @@ impl Turns {
     /// Returns how many there are.
     pub(crate) fn bid_farewell(&self) -> usize {
         let told = self.connections.iter();
-        told.filter(|(_, connection)| connection.bid_farewell())
-            .count()
+        told.map(|(_, connection)| connection.bid_farewell()).sum()
+    }
+
+    /// Has every client told to ask elsewhere, as far as its protocol can say so before it asks.
+    pub(crate) fn say_goodbye(&self) {
+        for (_, connection) in &self.connections {
+            connection.say_goodbye();
+        }
     }
 
     /// Closes every connection that waits for a request.

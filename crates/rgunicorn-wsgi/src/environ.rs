@@ -357,6 +357,7 @@ fn protocol(py: Python<'_>, version: Version) -> &Bound<'_, PyString> {
     match version {
         Version::Http10 => intern!(py, "HTTP/1.0"),
         Version::Http11 => intern!(py, "HTTP/1.1"),
+        Version::Http2 => intern!(py, "HTTP/2"),
     }
 }
 

@@ -115,6 +115,31 @@ settings! {
         /// Clients on a unix socket always may.
         proxy_allow_ips: Words { flags: &["--proxy-allow-from"], meta: "STRING", default: Some("127.0.0.1,::1") }
     }
+    "HTTP/2" {
+        /// Versions of HTTP, with commas between them, the best first: h1 and h2. Over TLS they are offered in this
+        /// order. In clear text h2 needs http2_cleartext as well.
+        http_protocols: Text { flags: &["--http-protocols"], meta: "STRING", default: Some("h1") }
+        /// Speak HTTP/2 wherever a client can: over TLS it is offered before HTTP/1.1, and in clear text anybody
+        /// may begin with it. For both of http_protocols and http2_cleartext, where those are not set.
+        http2: Switch { flags: &["--http2"], default: Some("false"), compared: Compared::Ours }
+        /// HTTP/2 in clear text, from the proxies in forwarded_allow_ips: off, prior-knowledge, upgrade or both. With
+        /// prior-knowledge they have to speak it.
+        http2_cleartext: Mode { flags: &["--http2-cleartext"], meta: "STRING", default: Some("off"), compared: Compared::Better("works for every worker class") }
+        /// Most streams that one HTTP/2 client may have open at once.
+        http2_max_concurrent_streams: Count { flags: &["--http2-max-concurrent-streams"], meta: "INT", default: Some("100") }
+        /// Bytes of one request body that an HTTP/2 client may send before the application took any.
+        http2_initial_window_size: Count { flags: &["--http2-initial-window-size"], meta: "INT", default: Some("65535") }
+        /// Let that number grow for clients that are fast and far away, up to 4 MiB.
+        http2_adaptive_window: Switch { flags: &["--http2-adaptive-window"], default: Some("false"), compared: Compared::Ours }
+        /// Longest HTTP/2 frame that is taken, in bytes: 16384 to 16777215.
+        http2_max_frame_size: Count { flags: &["--http2-max-frame-size"], meta: "INT", default: Some("16384") }
+        /// Most bytes of all fields of one HTTP/2 request, and 32 for each of them; at most 1 MiB, which is also what 0 means.
+        http2_max_header_list_size: Count { flags: &["--http2-max-header-list-size"], meta: "INT", default: Some("65536"), compared: Compared::Better("0 is a bound too") }
+        /// Seconds of silence after which an HTTP/2 client with open streams is asked whether it is there; 0 is never.
+        http2_ping_interval: Count { flags: &["--http2-ping-interval"], meta: "INT", default: Some("0"), compared: Compared::Ours }
+        /// Seconds it has for the answer.
+        http2_ping_timeout: Count { flags: &["--http2-ping-timeout"], meta: "INT", default: Some("20"), compared: Compared::Ours }
+    }
     "Debugging" {
         /// Replace workers when their code changes: the files of the modules that were imported, and new ones beside
         /// them. For development.
@@ -346,12 +371,4 @@ const NO_DIRTY: &str = "there are no dirty arbiters: give long tasks to a task q
 const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 
 /// gunicorn's settings that this version does not have. Setting one is worth a warning.
-pub(crate) const NOT_YET: &[&str] = &[
-    "http2_cleartext",
-    "http2_initial_window_size",
-    "http2_max_concurrent_streams",
-    "http2_max_frame_size",
-    "http2_max_header_list_size",
-    "http_protocols",
-    "websocket_max_message_size",
-];
+pub(crate) const NOT_YET: &[&str] = &["websocket_max_message_size"];

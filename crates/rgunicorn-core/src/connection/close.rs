@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::Connection;
 use super::Ending;
 use super::Phase;
-use crate::access_log::AccessRecord;
 use crate::app::App;
 use crate::encode;
 use crate::encode::BodyFraming;
@@ -23,6 +23,7 @@ use crate::parser::Version;
 use crate::refusal_log::Refused;
 use crate::response::ResponseHead;
 use crate::settings::DISCARD_LIMIT;
+use crate::state::Answered;
 
 /// Of a request line that could not be parsed, so much is logged.
 const EXCERPT: usize = 128;
@@ -269,9 +270,13 @@ impl Connection {
         let Some(response) = &outbound.written else {
             return;
         };
-        let head = exchange.head.borrow();
-        let elapsed = exchange.began().elapsed();
-        self.record(Some(&head), &[], (response, outbound.accepted), elapsed);
+        self.record(&Answered {
+            head: Some(&exchange.head.borrow()),
+            request_line: &[],
+            response,
+            body_bytes: outbound.accepted,
+            elapsed: exchange.began().elapsed(),
+        });
     }
 
     fn log_answer(&self, request: Option<&Head>, response: &ResponseHead, length: u64) {
@@ -282,41 +287,18 @@ impl Connection {
             .split(|&byte| byte == b'\r' || byte == b'\n')
             .next()
             .unwrap_or_default();
-        let excerpt = &line[..line.len().min(EXCERPT)];
-        self.record(
-            request,
-            excerpt,
-            (response, length),
-            std::time::Duration::ZERO,
-        );
+        self.record(&Answered {
+            head: request,
+            request_line: &line[..line.len().min(EXCERPT)],
+            response,
+            body_bytes: length,
+            elapsed: Duration::ZERO,
+        });
     }
 
-    fn record(
-        &self,
-        head: Option<&Head>,
-        request_line: &[u8],
-        (response, body_bytes): (&ResponseHead, u64),
-        elapsed: std::time::Duration,
-    ) {
-        if let Some(log) = &mut *self.state.access_log.borrow_mut() {
-            let forwarded = self.proxied.forwarded();
-            let named = forwarded.as_ref().and_then(|said| said.client.as_ref());
-            let port = || self.peer.client().map_or(0, |address| address.port());
-            log.record(&AccessRecord {
-                head,
-                request_line,
-                client: named.map_or_else(|| self.peer.client_text(), |client| &client.host),
-                client_port: named.map_or_else(port, |client| client.port),
-                server: self.peer.server(),
-                scheme: self.peer.scheme,
-                forwarded: forwarded.as_deref(),
-                status: response.status(),
-                body_bytes,
-                response_fields: response.fields(),
-                elapsed,
-                now: self.state.clock.wall(),
-                pid: std::process::id(),
-            });
-        }
+    fn record(&self, answered: &Answered<'_>) {
+        let forwarded = self.proxied.forwarded();
+        self.state
+            .record(&self.peer, forwarded.as_deref(), answered);
     }
 }

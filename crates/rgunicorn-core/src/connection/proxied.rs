@@ -93,14 +93,10 @@ impl Connection {
 
     /// Takes what a trusted proxy says about this request; of most, nothing.
     pub(super) fn take_forwarded(&self, head: &Head) -> Result<(), Refusal> {
-        let settings = &self.state.settings.proxy;
-        if !settings.concerns(head) || !self.peer.is_in(&settings.trusted) {
-            return Ok(());
-        }
-        let forwarded = settings
-            .read(head, self.peer.scheme)
-            .map_err(|rule| rule.at(0))?;
-        self.proxied.forwarded.replace(Some(Rc::new(forwarded)));
+        let forwarded = self.peer.forwarded(head, &self.state.settings.proxy);
+        self.proxied
+            .forwarded
+            .replace(forwarded.map_err(|rule| rule.at(0))?);
         Ok(())
     }
 }

@@ -74,6 +74,7 @@ impl Connection {
         let mut outbound = exchange.outbound.borrow_mut();
         self.encode_continue(exchange, &outbound, output);
         encode::early_hints(output, &mut outbound.hints);
+        outbound.pushes.clear(); // HTTP/1 has no word for them
         match outbound.stage {
             Stage::Awaiting | Stage::Encoded | Stage::Aborted => return outbound.stage,
             // The application waits for something else: the head need not.

@@ -76,7 +76,7 @@ impl Facts {
                     self.coding = self.coding.then(coding)?;
                 }
             }
-            b"expect" if self.version == Version::Http11 => {
+            b"expect" if self.version != Version::Http10 => {
                 // RFC 9110 §10.1.1: HTTP/1.0 clients do not wait, so theirs is ignored.
                 self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
                 if !self.expects_continue {
@@ -133,7 +133,7 @@ impl Facts {
 
     /// Whether the client wants the connection to go on (RFC 9112 §9.3).
     pub(super) fn keep_alive(&self) -> bool {
-        !self.close && (self.version == Version::Http11 || self.keep_alive)
+        !self.close && (self.version != Version::Http10 || self.keep_alive)
     }
 
     /// Whether an Upgrade field counts: RFC 9110 §7.8 wants it listed, and ignored on HTTP/1.0.

@@ -18,11 +18,13 @@ use super::tolerance::Tolerance;
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     /// The head as received, but with field names in lower case and permitted faults repaired.
-    bytes: Vec<u8>,
-    fields: Vec<Field>,
-    line: RequestLine,
-    facts: Facts,
-    framing: Framing,
+    pub(super) bytes: Vec<u8>,
+    pub(super) fields: Vec<Field>,
+    pub(super) line: RequestLine,
+    pub(super) facts: Facts,
+    pub(super) framing: Framing,
+    /// Of an extended CONNECT.
+    pub(super) protocol: Option<Span>,
 }
 
 impl Head {
@@ -121,7 +123,8 @@ impl Head {
         );
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
+        self.protocol = None;
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.fields.clear();
@@ -209,6 +212,16 @@ impl Head {
         }
     }
 
+    /// The protocol that the client wants to speak instead of HTTP: that of [`upgrade`](Self::upgrade),
+    /// or the `:protocol` of an extended CONNECT (RFC 8441 §4).
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self.protocol {
+            Some(span) => Some(span.of(&self.bytes)),
+            None => self.upgrade(),
+        }
+    }
+
     /// Whether TE lists `trailers` (RFC 9110 §10.1.4).
     #[must_use]
     pub fn accepts_trailers(&self) -> bool {
@@ -233,7 +246,7 @@ pub(super) fn empty_line_length(head: &[u8]) -> usize {
 }
 
 /// The most that four-byte positions reach, with room for an inserted `host`.
-const MOST_BYTES: usize = u32::MAX as usize - 4;
+pub(super) const MOST_BYTES: usize = u32::MAX as usize - 4;
 
 /// What a head that was unusually large keeps for the next one.
 const KEPT_BYTES: usize = 16 << 10;

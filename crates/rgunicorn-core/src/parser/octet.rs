@@ -101,7 +101,7 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 /// The elements of a comma-separated list (RFC 9110 §5.6.1), trimmed; empty ones included.
-pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|byte| *byte == b',').map(trim)
 }
 

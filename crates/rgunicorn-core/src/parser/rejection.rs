@@ -89,6 +89,15 @@ pub enum Rejection {
     /// Host is not `uri-host [":" port]` (RFC 9110 §7.2).
     #[error("invalid host header field")]
     Host,
+    /// An HTTP/2 request names two different hosts (RFC 9113 §8.3.1).
+    #[error(":authority and the host header field differ")]
+    DifferentHosts,
+    /// An HTTP/2 request without `:path`, or an extended CONNECT without `:authority`.
+    #[error("a pseudo-header field is missing")]
+    MissingPseudo,
+    /// HTTP/1 from a proxy that is expected to speak HTTP/2 (`http2_cleartext`).
+    #[error("HTTP/1 on a port that expects HTTP/2 of trusted proxies (http2_cleartext)")]
+    NotHttp2,
     /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
     #[error("unsupported expectation in the expect header field")]
     Expectation,

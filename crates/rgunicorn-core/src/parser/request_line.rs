@@ -4,7 +4,7 @@ use super::authority::is_authority;
 use super::octet::is_token;
 use super::rejection::Rejection;
 
-/// The two versions of HTTP/1 that this server speaks.
+/// The versions of HTTP that this server speaks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Version {
     /// HTTP/1.0: closes unless asked not to, and knows no chunked coding.
@@ -12,6 +12,8 @@ pub enum Version {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2.
+    Http2,
 }
 
 impl Version {
@@ -21,6 +23,7 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
         }
     }
 }
@@ -32,6 +35,13 @@ pub(super) enum Methods {
     Usual,
     /// Every token (RFC 9110 §9.1).
     AnyToken,
+}
+
+/// Whether a CONNECT names a protocol (RFC 8441 §4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Connect {
+    Usual,
+    Extended,
 }
 
 /// A range of a head's bytes, small because there are two for each field.
@@ -84,6 +94,38 @@ impl RequestLine {
             ..Self::default()
         };
         line.read_target(bytes, target_start, target_end)?;
+        Ok(line)
+    }
+
+    /// Reads what HTTP/2 says in pseudo-header fields: `bytes` is the method and the target, each
+    /// with a space behind it (RFC 9113 §8.3.1).
+    pub(super) fn read_pseudo(
+        bytes: &[u8],
+        connect: Connect,
+        methods: Methods,
+    ) -> Result<Self, Rejection> {
+        let method_end = method_length(bytes, methods)?;
+        let target_start = method_end + 1;
+        let target_end = target_start + target_length(&bytes[target_start..])?;
+        if target_end + 1 != bytes.len() {
+            return Err(Rejection::TargetByte);
+        }
+        let mut line = Self {
+            method: Span::new(0, method_end),
+            target: Span::new(target_start, target_end),
+            version: Version::Http2,
+            end: bytes.len(),
+            ..Self::default()
+        };
+        if connect == Connect::Extended {
+            line.split_query(bytes, target_start, target_end);
+        } else {
+            line.read_target(bytes, target_start, target_end)?;
+        }
+        let is_path = bytes[target_start] == b'/' || bytes[target_start] == b'*';
+        if line.authority.is_some() || !is_path {
+            return Err(Rejection::TargetForm);
+        }
         Ok(line)
     }
 

@@ -1,0 +1,247 @@
+//! Second phase of a turn: requests reach the application, and their bodies.
+
+use std::io;
+use std::rc::Rc;
+use std::rc::Weak;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::Request as H2Request;
+
+use super::Http2;
+use super::Phase;
+use super::lane::Ends;
+use super::lane::Fed;
+use super::lane::Lane;
+use super::lane::Respond;
+use super::lane::Stage;
+use super::request;
+use crate::app::App;
+use crate::app::Bodies;
+use crate::exchange::BodyState;
+use crate::exchange::Exchange;
+use crate::exchange::Expectation;
+use crate::exchange::Transport;
+use crate::parser::Rejection;
+use crate::ready::Token;
+use crate::request::Request;
+use crate::responder::Responder;
+use crate::settings::BODY_HIGH_WATER;
+use crate::settings::CALLS_BETWEEN;
+use crate::settings::CALLS_BUDGET;
+
+impl Http2 {
+    /// Takes up one request: gives it a lane, and an exchange.
+    pub(super) fn take_up(&self, request: H2Request<RecvStream>, respond: SendResponse<Bytes>) {
+        self.phase.set(Phase::Serving);
+        let (parts, receive) = request.into_parts();
+        let exchange = self.state.take_exchange();
+        let read = request::head(
+            &mut exchange.head.borrow_mut(),
+            &parts,
+            &self.state.settings,
+        );
+        let (token, lane) = self.vacant_lane();
+        let transport: Weak<dyn Transport> = Rc::downgrade(&lane) as Weak<Lane>;
+        exchange.begin(transport, self.state.stamp());
+        if receive.is_end_stream() {
+            exchange.inbound.borrow_mut().body = BodyState::Arrived;
+        } else {
+            exchange.head.borrow_mut().expect_body();
+        }
+        let ends = Ends {
+            receive: Some(receive),
+            respond: Some(Respond::Asked(respond)),
+            send: None,
+        };
+        self.begin_lane(&lane, &exchange, ends);
+        if lane.is_reset() {
+            return self.client_left(token, &lane);
+        }
+        let usual = read.and_then(|()| refuse_other_protocols(&exchange));
+        match usual.and_then(|()| self.take_forwarded(&lane, &exchange)) {
+            Ok(()) => self.callable.borrow_mut().push_back(token),
+            Err(rejection) => self.reject(token, &lane, rejection),
+        }
+    }
+
+    pub(super) fn begin_lane(&self, lane: &Lane, exchange: &Rc<Exchange>, ends: Ends) {
+        if self.state.farewell.get() {
+            exchange.farewell.bid();
+        }
+        lane.begin(Rc::clone(exchange), ends);
+        lane.stage.set(Stage::Callable);
+    }
+
+    fn take_forwarded(&self, lane: &Lane, exchange: &Exchange) -> Result<(), Rejection> {
+        let head = exchange.head.borrow();
+        let forwarded = self.peer.forwarded(&head, &self.state.settings.proxy)?;
+        lane.forwarded.replace(forwarded);
+        Ok(())
+    }
+
+    /// Moves bodies to applications; calls the application for requests that came.
+    pub(crate) fn advance<A: App>(&self, app: &A) {
+        let mut batch = Vec::new();
+        self.ready.take(&mut batch, usize::MAX);
+        for token in batch {
+            let lane = self.lane(token);
+            lane.readiness.begin();
+            self.advance_lane(token, &lane);
+        }
+        self.call_what_waits(app);
+    }
+
+    fn advance_lane(&self, token: Token, lane: &Lane) {
+        let Some(exchange) = lane.exchange() else {
+            return;
+        };
+        lane.readiness.mark(); // for its turn to write
+        let fed = match lane.stage.get() {
+            Stage::Gathering => return self.gather(token, lane),
+            Stage::Callable | Stage::Free => Fed::Nothing,
+            Stage::Exchanging => lane.feed(&exchange),
+        };
+        match fed {
+            Fed::Something => {
+                exchange.inbound.borrow_mut().expectation = Expectation::None; // it came unasked
+                exchange.wake_readers();
+            }
+            Fed::Gone => self.client_left(token, lane),
+            Fed::Nothing if lane.is_reset() => self.client_left(token, lane),
+            Fed::Nothing => {}
+        }
+    }
+
+    /// Calls the application, within the turn's budget.
+    fn call_what_waits<A: App>(&self, app: &A) {
+        let between = match app.bodies() {
+            Bodies::Streamed | Bodies::Gathered => CALLS_BETWEEN,
+            Bodies::Whole => 1, // each call may take long
+        };
+        let mut calls = 0;
+        loop {
+            let look = calls > 0 && calls % between == 0;
+            if look && self.state.clock.now().elapsed() >= CALLS_BUDGET {
+                return;
+            }
+            let Some(token) = self.callable.borrow_mut().pop_front() else {
+                return;
+            };
+            calls += 1;
+            let lane = self.lane(token);
+            if lane.stage.get() == Stage::Callable {
+                self.begin(app, token, &lane);
+            }
+        }
+    }
+
+    fn begin<A: App>(&self, app: &A, token: Token, lane: &Lane) {
+        let Some(exchange) = lane.exchange() else {
+            return;
+        };
+        let most = self.state.settings.most_calls;
+        if most.is_some_and(|most| app.running() >= most.get()) {
+            return self.refuse(token, lane);
+        }
+        if app.bodies() != Bodies::Streamed && exchange.awaits_rest() {
+            lane.stage.set(Stage::Gathering);
+            exchange.inbound.borrow_mut().expectation = expectation(&exchange, Expectation::Due);
+            lane.readiness.mark();
+            return self.gather(token, lane);
+        }
+        if lane.feed(&exchange) == Fed::Gone {
+            return self.client_left(token, lane);
+        }
+        let expected = expectation(&exchange, Expectation::Waiting);
+        exchange.inbound.borrow_mut().expectation = expected;
+        self.call(app, lane, &exchange);
+    }
+
+    fn call<A: App>(&self, app: &A, lane: &Lane, exchange: &Rc<Exchange>) {
+        lane.stage.set(Stage::Exchanging);
+        lane.readiness.mark(); // even if it says nothing at once, it is watched
+        self.state.usage.count();
+        let head = exchange.head.borrow();
+        let forwarded = lane.forwarded.borrow().clone();
+        let request = Request {
+            head: &head,
+            peer: &self.peer,
+            forwarded: forwarded.as_deref(),
+            pushing: self.pushing(),
+        };
+        app.call(request, Responder::new(Rc::clone(exchange)));
+    }
+
+    /// Collects a body, for an application that is called with nothing less.
+    fn gather(&self, token: Token, lane: &Lane) {
+        let Some(exchange) = lane.exchange() else {
+            return;
+        };
+        match self.collect(lane, &exchange) {
+            Ok(Fed::Something) => {
+                lane.stage.set(Stage::Callable);
+                self.callable.borrow_mut().push_back(token);
+            }
+            Ok(Fed::Nothing) => {}
+            Ok(Fed::Gone) => self.client_left(token, lane),
+            Err(error) => {
+                tracing::error!(
+                    "Cannot keep a request body in {} (tmp_upload_dir): {error}",
+                    self.state.settings.spool_directory.display()
+                );
+                self.answer(token, lane, 500, "Internal Server Error\n");
+            }
+        }
+    }
+
+    /// Takes what came of a body. [`Fed::Something`] is all of it.
+    fn collect(&self, lane: &Lane, exchange: &Exchange) -> io::Result<Fed> {
+        loop {
+            if lane.feed(exchange) == Fed::Gone {
+                return Ok(Fed::Gone);
+            }
+            let mut inbound = exchange.inbound.borrow_mut();
+            let inbound = &mut *inbound;
+            if !inbound.data.is_empty() {
+                inbound.expectation = Expectation::None; // it came
+            }
+            if inbound.body == BodyState::Arrived {
+                inbound.whole = Some(inbound.spool.finish(&mut inbound.data)?);
+                return Ok(Fed::Something);
+            }
+            lane.release_all_but(0);
+            if inbound.data.len() < BODY_HIGH_WATER {
+                return Ok(Fed::Nothing);
+            }
+            let directory = &self.state.settings.spool_directory;
+            inbound.spool.put_away(&mut inbound.data, directory)?;
+        }
+    }
+
+    /// The client took its request back.
+    pub(super) fn client_left(&self, token: Token, lane: &Lane) {
+        self.drop_lane(token, lane, Reason::CANCEL);
+    }
+}
+
+/// An extended CONNECT is for a protocol that nobody speaks here (RFC 8441 section 4).
+fn refuse_other_protocols(exchange: &Exchange) -> Result<(), Rejection> {
+    match exchange.head.borrow().protocol() {
+        Some(_) => Err(Rejection::Connect),
+        None => Ok(()),
+    }
+}
+
+/// `wanted`, if the client holds its body back.
+fn expectation(exchange: &Exchange, wanted: Expectation) -> Expectation {
+    let inbound = exchange.inbound.borrow();
+    let waits = exchange.head.borrow().expects_continue();
+    if waits && inbound.body == BodyState::Arriving && inbound.data.is_empty() {
+        wanted
+    } else {
+        Expectation::None
+    }
+}
