@@ -28,6 +28,7 @@ use crate::parser::Head;
 use crate::response::Presence;
 use crate::response::ResponseHead;
 use crate::response::reason;
+use crate::socket::Socket;
 use crate::spool::Spool;
 use crate::spool::Spooled;
 
@@ -42,7 +43,7 @@ pub(crate) trait Transport {
     /// Writes what the kernel takes, while the runtime stands still.
     fn write_through(&self);
     /// A descriptor to wait with for the client, while the runtime stands still.
-    fn duplicate_socket(&self) -> io::Result<OwnedFd>;
+    fn duplicate_socket(&self) -> io::Result<Socket>;
     /// Ends the connection, but for its socket.
     fn hand_over(&self) -> io::Result<OwnedFd>;
 }

@@ -116,7 +116,7 @@ impl Responder {
     /// When the process has no descriptor left.
     pub fn socket(&self) -> io::Result<Option<Socket>> {
         match self.exchange.transport() {
-            Some(transport) => transport.duplicate_socket().map(|it| Some(Socket(it))),
+            Some(transport) => transport.duplicate_socket().map(Some),
             None => Ok(None),
         }
     }

@@ -13,15 +13,35 @@ use nix::poll::poll;
 
 /// A client's socket, for a thread whose runtime stands still to wait with.
 #[derive(Debug)]
-pub struct Socket(pub(crate) OwnedFd);
+pub struct Socket {
+    descriptor: OwnedFd,
+    until: Until,
+}
+
+/// What makes it possible to send more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Until {
+    /// The socket takes bytes.
+    Writable,
+    /// The client says that it has room.
+    Readable,
+}
 
 impl Socket {
-    /// Waits until the socket takes bytes, the client is gone, or `limit` is over.
+    pub(crate) fn new(descriptor: OwnedFd, until: Until) -> Self {
+        Self { descriptor, until }
+    }
+
+    /// Waits until more can be sent, the client is gone, or `limit` is over.
     ///
     /// # Errors
     /// When the kernel cannot wait.
     pub fn wait_writable(&self, limit: Duration) -> io::Result<()> {
-        let mut waits = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
+        let events = match self.until {
+            Until::Writable => PollFlags::POLLOUT,
+            Until::Readable => PollFlags::POLLIN,
+        };
+        let mut waits = [PollFd::new(self.descriptor.as_fd(), events)];
         let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         match poll(&mut waits, limit) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

@@ -7,6 +7,8 @@ use super::Connection;
 use super::Turn;
 use crate::exchange::Liveness;
 use crate::exchange::Transport;
+use crate::socket::Socket;
+use crate::socket::Until;
 use crate::stream::Gate;
 
 impl Transport for Connection {
@@ -31,8 +33,9 @@ impl Transport for Connection {
         self.write_by(&mut Gate::Kernel);
     }
 
-    fn duplicate_socket(&self) -> io::Result<OwnedFd> {
-        self.stream.borrow().duplicate()
+    fn duplicate_socket(&self) -> io::Result<Socket> {
+        let descriptor = self.stream.borrow().duplicate()?;
+        Ok(Socket::new(descriptor, Until::Writable))
     }
 
     fn hand_over(&self) -> io::Result<OwnedFd> {

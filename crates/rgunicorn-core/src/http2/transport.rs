@@ -9,6 +9,8 @@ use super::Turn;
 use super::lane::Lane;
 use super::write::ROUNDS;
 use crate::exchange::Transport;
+use crate::socket::Socket;
+use crate::socket::Until;
 use crate::stream::Gate;
 
 impl Transport for Lane {
@@ -27,22 +29,26 @@ impl Transport for Lane {
         let Some(connection) = self.connection.upgrade() else {
             return 0;
         };
-        let mut context = Context::from_waker(connection.readiness.waker());
-        connection.flush_lane(self, &mut Gate::Runtime(&mut context))
+        connection.flush_lane(self)
     }
 
     fn write_through(&self) {
+        self.readiness.mark();
         if let Some(connection) = self.connection.upgrade() {
-            connection.read_through();
-            connection.flush_lane(self, &mut Gate::Kernel);
+            connection.write_through();
         }
     }
 
-    fn duplicate_socket(&self) -> io::Result<OwnedFd> {
-        match self.connection.upgrade() {
-            Some(connection) => connection.pipe.stream().borrow().duplicate(),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
+    fn duplicate_socket(&self) -> io::Result<Socket> {
+        let connection = self.connection.upgrade();
+        let connection = connection.ok_or(io::ErrorKind::NotConnected)?;
+        let descriptor = connection.pipe.stream().borrow().duplicate()?;
+        let until = if connection.pipe.is_blocked() {
+            Until::Writable
+        } else {
+            Until::Readable // its window is shut
+        };
+        Ok(Socket::new(descriptor, until))
     }
 
     /// Others have their streams on the same connection.
@@ -60,15 +66,19 @@ impl Http2 {
         }
     }
 
-    /// Takes what the client said while the runtime stands still: that it has room again, or
-    /// that it left.
-    fn read_through(&self) {
+    /// Takes what the client said while the runtime stands still, that it has room again or that it
+    /// left, and writes what the kernel takes. Of all lanes: those that had room would keep it.
+    fn write_through(&self) {
         self.pipe
             .fill_now(&self.state, &mut self.frames.borrow_mut());
+        self.write_by(&mut Gate::Kernel);
+        self.wake();
     }
 
     /// Writes what it can of one lane's answer. Returns how much is left.
-    fn flush_lane(&self, lane: &Lane, gate: &mut Gate<'_, '_>) -> usize {
+    fn flush_lane(&self, lane: &Lane) -> usize {
+        let mut context = Context::from_waker(self.readiness.waker());
+        let gate = &mut Gate::Runtime(&mut context);
         for _ in 0..ROUNDS {
             if !self.pipe.is_blocked() {
                 lane.readiness.begin();

@@ -1,0 +1,29 @@
+//! What must hold for any bytes that an HTTP/2 client sends.
+//!
+//! The fuzz target feeds it from libFuzzer, `tests/frame_properties.rs` of rgunicorn-core from
+//! proptest and from the files of `fuzz/corpus`.
+
+use rgunicorn_core::frames::Frames;
+
+/// What is learned does not depend on how the bytes are cut. The first byte says where.
+pub(crate) fn fuzz_frames(input: &[u8]) {
+    let Some((cut, bytes)) = input.split_first() else {
+        return;
+    };
+    let mut whole = Frames::new();
+    whole.take(bytes);
+    let mut cut_up = Frames::new();
+    for piece in bytes.chunks(usize::from(*cut).max(1)) {
+        cut_up.take(piece);
+    }
+    assert_eq!(whole.facts(), cut_up.facts());
+    assert_eq!(whole.verdict(), cut_up.verdict());
+    assert_eq!(whole.is_amid_fields(), cut_up.is_amid_fields());
+    let requests = whole.facts().requests;
+    assert!(requests <= bytes.len() as u64 / 9, "each has a header");
+    if let Some(flood) = whole.verdict() {
+        whole.forgive();
+        whole.credit(1 << 20);
+        assert!(whole.verdict().is_none(), "{flood} is forgiven for ever");
+    }
+}
