@@ -89,10 +89,10 @@ class Http2Client:
 
     # Requests
 
-    def begin(self, path="/", *headers, method="GET", end=False, authority="test"):
+    def begin(self, path="/", *headers, method="GET", end=False, authority="test", scheme="http"):
         """Opens a stream."""
         stream = self.h2.get_next_available_stream_id()
-        fields = [(b":method", method), (b":scheme", b"http"), (b":path", path), (b":authority", authority)]
+        fields = [(b":method", method), (b":scheme", scheme), (b":path", path), (b":authority", authority)]
         self.h2.send_headers(stream, [*fields, *headers], end_stream=end)
         self.answers[stream] = Answer()
         self.flush()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -33,6 +34,24 @@ def test_the_scope_says_2_and_what_the_pseudo_headers_say(client):
     scope = json.loads(client.fetch("/scope/a%20b?c=d").body)
     assert scope["http_version"] == "2" and scope["scheme"] == "http" and scope["method"] == "GET"
     assert scope["path"] == "/scope/a b" and scope["query_string"] == "c=d"
+
+
+def test_a_trusted_proxy_says_the_scheme_and_nobody_else(client, server):
+    assert json.loads(client.fetch("/scope", scheme="https").body)["scheme"] == "https"
+    told = client.fetch("/scope", (b"x-forwarded-proto", b"http"), scheme="https").body
+    assert json.loads(told)["scheme"] == "http", "a field goes before it"
+    with server("streams:app", "--http2", "--forwarded-allow-ips", "192.0.2.1") as s:
+        with Http2Client((s.host, s.port)) as other:
+            assert json.loads(other.fetch("/scope", scheme="https").body)["scheme"] == "http"
+
+
+def test_a_request_that_came_with_the_clients_end_is_answered(streams):
+    with Http2Client((streams.host, streams.port)) as client:
+        client.fetch()
+        stream = client.get("/large/300000")
+        client.reads = False
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.head(stream).status == 200
 
 
 def test_a30_authority_becomes_the_first_host_header_and_pseudo_headers_are_gone(client):

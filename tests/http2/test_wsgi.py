@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 import pytest
 from http2_client import Http2Client
@@ -61,6 +62,13 @@ def test_a_client_that_resets_is_noticed_by_who_writes_and_nobody_else(client):
     client.h2.reset_stream(gone, 8)
     client.flush()
     assert client.fetch("/environ").status == 200
+
+
+def test_a_client_that_sends_no_more_is_answered(client):
+    client.fetch("/environ")
+    stream = client.get("/environ/last")
+    client.socket.shutdown(socket.SHUT_WR)
+    assert b"/environ/last" in client.answer(stream).body
 
 
 def test_files_are_sent(client):

@@ -71,6 +71,8 @@ pub(crate) struct Http2 {
     free: RefCell<Vec<Token>>,
     /// The lanes to which something happened.
     ready: ReadyList,
+    /// Room for those whose turn it is.
+    batch: RefCell<Vec<Token>>,
     /// Those whose requests wait for their turn to call the application.
     callable: RefCell<VecDeque<Token>>,
     phase: Cell<Phase>,
@@ -151,6 +153,7 @@ impl Http2 {
             lanes: RefCell::default(),
             free: RefCell::default(),
             ready: ReadyList::default(),
+            batch: RefCell::default(),
             callable: RefCell::default(),
             phase: Cell::new(Phase::AwaitingFirst),
             since: Cell::new(since),
@@ -171,6 +174,7 @@ impl Http2 {
             Phase::AwaitingFirst | Phase::Serving => {}
         }
         self.adapt_window();
+        self.tell_end_if_due();
         if self.pipe.unread() < PIPELINE_LIMIT {
             let mut context = Context::from_waker(self.readiness.waker());
             let mut frames = self.frames.borrow_mut();
@@ -269,7 +273,7 @@ impl Http2 {
         if self.phase.get() == Phase::Closed {
             return Fate::Over;
         }
-        let waits = !self.callable.borrow().is_empty();
+        let waits = !self.callable.borrow().is_empty() || self.is_end_due();
         if waits || (self.ready.has_some() && !self.pipe.is_blocked()) {
             self.readiness.mark();
         }

@@ -25,8 +25,10 @@ use crate::exchange::Exchange;
 use crate::exchange::Expectation;
 use crate::exchange::Transport;
 use crate::parser::Rejection;
+use crate::proxy::Family;
 use crate::ready::Token;
 use crate::request::Request;
+use crate::request::Scheme;
 use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
 use crate::settings::CALLS_BETWEEN;
@@ -61,7 +63,8 @@ impl Http2 {
             return self.client_left(token, &lane);
         }
         let usual = read.and_then(|()| refuse_other_protocols(&exchange));
-        match usual.and_then(|()| self.take_forwarded(&lane, &exchange)) {
+        let claimed = parts.uri.scheme_str();
+        match usual.and_then(|()| self.take_forwarded(&lane, &exchange, claimed)) {
             Ok(()) => self.callable.borrow_mut().push_back(token),
             Err(rejection) => self.reject(token, &lane, rejection),
         }
@@ -75,22 +78,35 @@ impl Http2 {
         lane.stage.set(Stage::Callable);
     }
 
-    fn take_forwarded(&self, lane: &Lane, exchange: &Exchange) -> Result<(), Rejection> {
+    /// Takes what a trusted proxy says about this request, the scheme too, where no field says it.
+    fn take_forwarded(
+        &self,
+        lane: &Lane,
+        exchange: &Exchange,
+        claimed: Option<&str>,
+    ) -> Result<(), Rejection> {
         let head = exchange.head.borrow();
-        let forwarded = self.peer.forwarded(&head, &self.state.settings.proxy)?;
+        let settings = &self.state.settings.proxy;
+        let mut forwarded = self.peer.forwarded(&head, settings)?;
+        let is_news = claimed == Some("https") && self.peer.scheme == Scheme::Http;
+        if is_news && settings.family != Family::None && self.peer.is_in(&settings.trusted) {
+            let said = Rc::make_mut(forwarded.get_or_insert_default());
+            said.scheme.get_or_insert(Scheme::Https);
+        }
         lane.forwarded.replace(forwarded);
         Ok(())
     }
 
     /// Moves bodies to applications; calls the application for requests that came.
     pub(crate) fn advance<A: App>(&self, app: &A) {
-        let mut batch = Vec::new();
+        let mut batch = self.batch.take();
         self.ready.take(&mut batch, usize::MAX);
-        for token in batch {
+        for token in batch.drain(..) {
             let lane = self.lane(token);
             lane.readiness.begin();
             self.advance_lane(token, &lane);
         }
+        self.batch.replace(batch);
         self.call_what_waits(app);
     }
 
@@ -162,6 +178,10 @@ impl Http2 {
 
     fn call<A: App>(&self, app: &A, lane: &Lane, exchange: &Rc<Exchange>) {
         lane.stage.set(Stage::Exchanging);
+        // It has all of the request, and no way to hear that nobody waits.
+        exchange
+            .outlasts_client
+            .set(app.bodies() != Bodies::Streamed);
         lane.readiness.mark(); // even if it says nothing at once, it is watched
         self.state.usage.count();
         let head = exchange.head.borrow();

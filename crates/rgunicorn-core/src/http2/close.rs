@@ -191,6 +191,23 @@ impl Http2 {
         self.end();
     }
 
+    /// Has h2 know that the client sends no more, if nobody is to be answered all the same: requests that came with
+    /// the end, and those of applications that are not told of it.
+    pub(super) fn tell_end_if_due(&self) {
+        if self.is_end_due() {
+            self.pipe.tell_end();
+        }
+    }
+
+    pub(super) fn is_end_due(&self) -> bool {
+        if !self.pipe.end_is_news() {
+            return false;
+        }
+        let lanes = self.lanes.borrow();
+        let mut exchanges = lanes.iter().filter_map(|lane| lane.exchange());
+        self.pipe.unread() == 0 && !exchanges.any(|exchange| exchange.outlasts_requests())
+    }
+
     /// Nothing more is said but what is in the pipe.
     pub(super) fn end(&self) {
         if matches!(

@@ -47,6 +47,8 @@ struct Shared {
     interposed: RefCell<Option<Interposed>>,
     /// Whether h2 had more to write than was taken.
     full: Cell<bool>,
+    /// Whether h2 may know that the client sends no more.
+    end_is_told: Cell<bool>,
 }
 
 impl Pipe {
@@ -56,6 +58,7 @@ impl Pipe {
             output: RefCell::default(),
             interposed: RefCell::default(),
             full: Cell::new(false),
+            end_is_told: Cell::new(false),
         };
         Self {
             stream: RefCell::new(stream),
@@ -121,6 +124,16 @@ impl Pipe {
         self.shared.input.borrow().end
     }
 
+    /// Whether the client sends no more, and h2 does not know.
+    pub(super) fn end_is_news(&self) -> bool {
+        self.end() != End::Open && !self.shared.end_is_told.get()
+    }
+
+    /// Lets h2 know that the client sends no more: to h2 that is the end of all streams.
+    pub(super) fn tell_end(&self) {
+        self.shared.end_is_told.set(true);
+    }
+
     /// Writes what the socket takes. Returns how much that was, and whether it was all.
     pub(super) fn drain(&self, gate: &mut Gate<'_, '_>) -> (u64, Poll<io::Result<()>>) {
         let output = &mut *self.shared.output.borrow_mut();
@@ -174,7 +187,7 @@ impl AsyncRead for H2Side {
         let mut interposed = self.0.interposed.borrow_mut();
         if let Some(before) = &mut *interposed {
             let Some(bytes) = before.next(&mut input, buffer.remaining()) else {
-                return idle(&input);
+                return self.0.idle(input.end);
             };
             buffer.put_slice(&bytes);
             if before.is_over() {
@@ -184,7 +197,7 @@ impl AsyncRead for H2Side {
         }
         let count = input.unused().len().min(buffer.remaining());
         if count == 0 {
-            return idle(&input);
+            return self.0.idle(input.end);
         }
         buffer.put_slice(&input.unused()[..count]);
         input.consume(count);
@@ -192,12 +205,14 @@ impl AsyncRead for H2Side {
     }
 }
 
-/// What a read of nothing means. Nobody is woken: every turn asks anew.
-fn idle(input: &Input) -> Poll<io::Result<()>> {
-    match input.end {
-        End::Open => Poll::Pending,
-        End::Reached => Poll::Ready(Ok(())),
-        End::Broken => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+impl Shared {
+    /// What a read of nothing means. Nobody is woken: every turn asks anew.
+    fn idle(&self, end: End) -> Poll<io::Result<()>> {
+        match end {
+            End::Broken => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            End::Reached if self.end_is_told.get() => Poll::Ready(Ok(())),
+            End::Open | End::Reached => Poll::Pending,
+        }
     }
 }
 

@@ -77,13 +77,14 @@ impl Http2 {
 
     /// Lets every lane to which something happened have its say.
     fn serve_lanes(&self) {
-        let mut batch = Vec::new();
+        let mut batch = self.batch.take();
         self.ready.take(&mut batch, usize::MAX);
-        for token in batch {
+        for token in batch.drain(..) {
             let lane = self.lane(token);
             lane.readiness.begin();
             self.write_lane(&lane);
         }
+        self.batch.replace(batch);
     }
 
     /// Tells the client to take its next request elsewhere, once that is how it is.
