@@ -45,6 +45,16 @@ def test_a_trusted_proxy_says_the_scheme_and_nobody_else(client, server):
             assert json.loads(other.fetch("/scope", scheme="https").body)["scheme"] == "http"
 
 
+def test_the_proxy_protocol_may_come_before_the_preface(server):
+    def announce(raw):
+        raw.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 4000 80\r\n")
+        return raw
+
+    with server("streams:app", "--http2", "--proxy-protocol", "auto") as s:
+        with Http2Client((s.host, s.port), wrap=announce) as client:
+            assert json.loads(client.fetch("/scope").body)["client"] == ["192.0.2.7", 4000]
+
+
 def test_a_request_that_came_with_the_clients_end_is_answered(streams):
     with Http2Client((streams.host, streams.port)) as client:
         client.fetch()

@@ -278,9 +278,6 @@ impl Http2 {
             self.readiness.mark();
         }
         self.pipe.rest(&self.state);
-        if self.busy_lanes() == 0 {
-            self.pipe.rest_output();
-        }
         Fate::Alive
     }
 
@@ -318,7 +315,7 @@ fn builder(settings: &Http2Settings) -> Builder {
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Bytes of one answer that h2 may hold at once.
-const SEND_BUFFER: usize = 256 * 1024;
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Streams that were reset before a turn saw them.
 const PENDING_RESETS: usize = 100;

@@ -46,6 +46,9 @@ impl Http2 {
             self.leave();
         }
         self.sweep_lanes();
+        if self.is_idle() {
+            self.pipe.rest_output();
+        }
         self.sweep_connection(now);
         if self.phase.get() == Phase::Closed {
             Fate::Over

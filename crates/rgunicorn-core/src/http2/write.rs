@@ -75,14 +75,22 @@ impl Http2 {
         }
     }
 
-    /// Lets every lane to which something happened have its say.
+    /// Lets the lanes to which something happened have their say, the first of them first. So much is taken
+    /// at once as makes a good write: what the socket does not take is ours to keep.
     fn serve_lanes(&self) {
         let mut batch = self.batch.take();
         self.ready.take(&mut batch, usize::MAX);
+        let mut room = ROUND;
         for token in batch.drain(..) {
             let lane = self.lane(token);
             lane.readiness.begin();
+            if room == 0 {
+                lane.readiness.mark();
+                continue;
+            }
+            let before = lane.waits.sent.get();
             self.write_lane(&lane);
+            room = room.saturating_sub(lane.waits.sent.get().saturating_sub(before));
         }
         self.batch.replace(batch);
     }
@@ -102,6 +110,9 @@ pub(super) enum Progress {
     None,
     Some,
 }
+
+/// Bytes of answers that one round takes.
+const ROUND: u64 = 512 * 1024;
 
 /// Rounds of one write, each of which may fill the pipe, before others have their turn.
 pub(super) const ROUNDS: usize = 8;
