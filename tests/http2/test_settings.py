@@ -40,12 +40,14 @@ def test_without_a_word_http_2_is_not_spoken(server):
 
 def test_h2_in_http_protocols_is_for_tls_only(server):
     with server("streams:app", "--http-protocols", "h2,h1") as s, s.connect() as client:
+        s.wait_for_line("http_protocols: h2 has no effect without TLS")
         client.send(PREFACE)
         assert client.read_response().status == 400
 
 
 def test_http2_cleartext_without_h2_in_http_protocols_is_off(server):
     with server("streams:app", "--http2-cleartext", "both") as s, s.connect() as client:
+        s.wait_for_line("http2_cleartext has no effect without h2")
         client.send(PREFACE)
         assert client.read_response().status == 400
 

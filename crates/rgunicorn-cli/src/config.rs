@@ -192,6 +192,7 @@ impl Checked<'_> {
     fn config(mut self, py: Python<'_>, here: &Path) -> Result<Config, Failure> {
         self.refuse_what_is_missing()?;
         self.warn_of_no_effect();
+        self.warn_of_unreachable_http2();
         let (interface, threads) = self.worker()?;
         // First: a --proxy-protocol without its word takes the application for it.
         let proxy = self.proxy()?;

@@ -66,6 +66,23 @@ impl Checked<'_> {
         })
     }
 
+    /// Warns where one of two settings says HTTP/2 and the other that nobody can speak it.
+    pub(super) fn warn_of_unreachable_http2(&mut self) {
+        let settings = &self.settings;
+        let mut names = settings.http_protocols.split(',');
+        let offered = settings.http2 || names.any(|it| it.trim().eq_ignore_ascii_case("h2"));
+        let in_clear_text = settings.http2 || settings.http2_cleartext != "off";
+        let over_tls = settings.certfile.as_ref().is_some_and(|it| !it.is_empty());
+        let warning = match (offered, in_clear_text, over_tls) {
+            (true, false, false) => {
+                "http_protocols: h2 has no effect without TLS or http2_cleartext"
+            }
+            (false, true, _) => "http2_cleartext has no effect without h2 in http_protocols",
+            _ => return,
+        };
+        self.warnings.push(warning.to_owned());
+    }
+
     fn protocols(&self) -> Result<Vec<Protocol>, Failure> {
         let text = &self.settings.http_protocols;
         if self.settings.http2 && !self.was_given("http_protocols") {
