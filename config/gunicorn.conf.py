@@ -31,7 +31,7 @@ http_parser = "auto"
 
 # WebSocket
 ws = "auto"
-websocket_max_message_size = 16 * 1024 * 1024
+websocket_max_message_size = 16777216
 ws_max_queue = 32
 ws_ping_interval = 20
 ws_ping_timeout = 20

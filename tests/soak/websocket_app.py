@@ -3,7 +3,7 @@
 /echo       every message
 /endless    messages until the client is gone
 /rooms      every message to everybody in the room
-/stall      takes a message a second
+/stall      takes twenty messages a second
 /deny       a denial
 GET /tasks  the number of asyncio's tasks
 """
@@ -54,7 +54,7 @@ async def rooms(receive, send):
 
 async def stall(receive, send):
     while (event := await receive())["type"] == "websocket.receive":
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.05)
 
 
 KINDS = {"/echo": echo, "/endless": endless, "/rooms": rooms, "/stall": stall}

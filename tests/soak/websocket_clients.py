@@ -10,6 +10,7 @@ import sys
 import websockets
 from frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, close, frame
 from soak.clients import DEADLINE, HASTY, SLOW, Clients, Wire, Wrong, compare, print_outcome
+from soak.content import SIZES
 from soak.content import content
 
 GOOD = 12
@@ -67,6 +68,10 @@ class WebSockets(Clients):
 
     def wire(self):
         return Socket(self.address)
+
+    def size(self):
+        """Not the largest: whether many of them meet in memory would be chance, and hide what grows."""
+        return self.random.choice(SIZES[:-1])
 
     # Good clients.
 
@@ -191,7 +196,7 @@ class WebSockets(Clients):
         await socket.upgrade("/stall")
         try:
             for _ in range(100):
-                await asyncio.wait_for(socket.send(frame(BINARY, self.body())), 0.5)
+                await asyncio.wait_for(socket.send(frame(BINARY, content(self.random.choice((10, 4_000, 70_000))))), 0.5)
         except asyncio.TimeoutError:
             pass
         self.leave(socket)

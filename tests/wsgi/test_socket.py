@@ -1,6 +1,7 @@
 """`gunicorn.socket`: an application takes the connection over."""
 
 import pytest
+from frames import UPGRADE
 
 APP = "wsgi_socket:app"
 
@@ -35,3 +36,13 @@ def test_w9_the_socket_cannot_be_had_when_more_was_read_than_the_request(wsgi):
         assert client.read_response().status == 500
         s.wait_for_line("ERROR.*/shout")
         s.expect_errors()
+
+
+def test_a_websocket_that_nothing_takes_is_answered_as_an_ordinary_request_and_the_log_says_so(wsgi):
+    with wsgi(APP) as s:
+        for _ in range(2):
+            response = s.get("/chat", *UPGRADE)
+            assert response.status == 200 and response.get("upgrade") is None
+        s.wait_for_line("WARNING.* /chat was asked for as a WebSocket, and answered as an ordinary request")
+        s.stop()
+        assert len([line for line in s.lines if "asked for as a WebSocket" in line]) == 1
