@@ -143,7 +143,7 @@ impl Connection {
     ) -> Rc<Self> {
         let now = Instant::now();
         Rc::new_cyclic(|this| Self {
-            proxied: Proxied::new(&state.settings.proxy),
+            proxied: Proxied::new(&state.settings.proxy, peer.scheme),
             state,
             peer: Rc::new(peer),
             readiness,
@@ -367,7 +367,7 @@ impl Transport for Connection {
             let problem = "the client has sent more than this request";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
-        let socket = self.stream.borrow().duplicate()?;
+        let socket = self.stream.borrow().hand_over()?;
         let exchange = self.exchange.borrow().clone();
         if let Some(exchange) = exchange {
             self.end_exchange(exchange, Liveness::Disconnected);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::parser::Limits;
 use crate::parser::Tolerance;
 use crate::proxy::ProxySettings;
+use crate::tls::Tls;
 
 /// Settings of one worker's HTTP side.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct Settings {
     pub linger: Duration,
     /// What proxies in front are believed.
     pub proxy: ProxySettings,
+    /// What connections are secured with, if they are.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Settings {
@@ -77,6 +80,7 @@ impl Default for Settings {
             drain_idle: Duration::from_secs(2),
             linger: Duration::from_secs(2),
             proxy: ProxySettings::default(),
+            tls: None,
         }
     }
 }
