@@ -14,6 +14,7 @@ mod call;
 mod hooks;
 mod scope;
 mod extension;
+mod tls;
 mod message;
 pub mod names;
 pub mod settings;

@@ -15,6 +15,7 @@ mod application;
 mod hooks;
 mod respond;
 mod environ;
+mod tls;
 mod early_hints;
 mod client_socket;
 mod present;
