@@ -36,6 +36,7 @@ use crate::failure::Failure;
 use crate::interface::Interface;
 use crate::logging;
 use crate::operator;
+use crate::worker::Certificates;
 use crate::worker::Served;
 use crate::worker::Stages;
 use crate::worker::asgi_settings;
@@ -207,7 +208,9 @@ impl Embedded {
     /// Where the server listens: `http://127.0.0.1:8000`, `unix:/path`.
     fn addresses(&self) -> PyResult<Vec<String>> {
         let listeners = self.home()?.listeners.borrow();
-        Ok(listeners.iter().map(Listener::address).collect())
+        let scheme = self.config.scheme();
+        let addresses = listeners.iter().map(Listener::address);
+        Ok(addresses.map(|it| scheme.of_address(&it)).collect())
     }
 
     /// The port of the first address over TCP.
@@ -251,6 +254,11 @@ impl Embedded {
         };
         self.home()?.serving.replace(Some(serving.clone()));
         let drained = drained.unbind();
+        guest.spawn(
+            serving
+                .clone()
+                .watch_certificates(Certificates::new(&self.config)),
+        );
         guest.spawn(async move {
             serving.run().await;
             Python::attach(|py| {

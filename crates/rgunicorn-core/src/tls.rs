@@ -48,6 +48,7 @@ pub use settings::MinimumVersion;
 pub use settings::Problem;
 pub use settings::TlsError;
 pub use settings::TlsSettings;
+use watch::Stamp;
 pub use watch::Watch;
 
 /// All that it takes to secure connections, read and checked. A clone is the same.
@@ -57,6 +58,8 @@ pub struct Tls {
     pub(crate) names: Arc<Names>,
     /// How long a handshake may take.
     pub(crate) handshake_timeout: Option<Duration>,
+    /// Which files it was read from.
+    stamps: Arc<[Stamp]>,
 }
 
 impl Tls {
@@ -65,6 +68,8 @@ impl Tls {
     /// # Errors
     /// Which of them cannot be used, and why.
     pub fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
+        // First, so that what is replaced meanwhile is found out.
+        let stamps = watch::stamps(settings);
         let provider = provider(&settings.ciphers);
         let names = Arc::new(Names::new(identity::load_all(settings, &provider)?));
         let verifier = clients::verifier(&settings.clients, &provider)?;
@@ -89,6 +94,7 @@ impl Tls {
             config: Arc::new(config),
             names,
             handshake_timeout: settings.handshake_timeout,
+            stamps: stamps.into(),
         })
     }
 

@@ -117,12 +117,14 @@ impl Session {
         Ok(received)
     }
 
-    /// What there is to be said once the connection has failed: the alert.
+    /// What there is to be said once the connection has failed: the alert. Asks for nothing but
+    /// that, since the bytes that are at fault are still there.
     fn collect(&mut self, wire: &mut [u8], answer: &mut Vec<u8>) {
-        while let Ok(ConnectionState::EncodeTlsData(data)) =
-            self.rustls.process_tls_records(wire).state
-        {
-            append(data, answer);
+        while self.rustls.wants_write() {
+            match self.rustls.process_tls_records(wire).state {
+                Ok(ConnectionState::EncodeTlsData(data)) => append(data, answer),
+                _ => return,
+            }
         }
     }
 

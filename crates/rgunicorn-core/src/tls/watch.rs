@@ -16,14 +16,14 @@ pub struct Watch {
 }
 
 /// What changes when a file does; nothing where there is none.
-type Stamp = Option<(u64, u64, i64, i64)>;
+pub(super) type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Watch {
-    /// Waits for changes from now on.
+    /// Waits for other files than `tls` was read from.
     #[must_use]
-    pub fn new(settings: TlsSettings) -> Self {
+    pub fn new(settings: TlsSettings, tls: &Tls) -> Self {
         Self {
-            seen: stamps(&settings),
+            seen: tls.stamps.to_vec(),
             settings,
         }
     }
@@ -38,11 +38,13 @@ impl Watch {
             return Ok(None);
         }
         self.seen = now;
-        Tls::load(&self.settings).map(Some)
+        let tls = Tls::load(&self.settings)?;
+        self.seen = tls.stamps.to_vec();
+        Ok(Some(tls))
     }
 }
 
-fn stamps(settings: &TlsSettings) -> Vec<Stamp> {
+pub(super) fn stamps(settings: &TlsSettings) -> Vec<Stamp> {
     settings.files().map(|path| stamp(path)).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::IoSlice;
+use std::mem;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
@@ -32,6 +33,9 @@ pub(super) struct Unsent {
     sent: usize,
     /// How many of the plain bytes in it still count as not sent.
     held: usize,
+    /// How many were held, and do so no more. Whoever gave them has not heard of it yet: reads
+    /// send too.
+    released: usize,
     /// Whether the socket was offered them.
     pub(super) is_blocked: bool,
 }
@@ -48,21 +52,24 @@ impl Encrypted {
         }
         let mut budget = DRAIN_BUDGET;
         loop {
-            if self.unsent.goes_first() || outgoing.is_empty() {
-                let held = self.unsent.held;
-                let drained = self.poll_unsent(gate);
-                outgoing.advance(held - self.unsent.held);
-                ready!(drained)?;
+            let drained = if self.unsent.goes_first() || outgoing.is_empty() {
+                self.poll_unsent(gate)
+            } else {
+                Poll::Ready(Ok(()))
+            };
+            outgoing.advance(mem::take(&mut self.unsent.released));
+            ready!(drained)?;
+            if outgoing.is_empty() && self.unsent.bytes.is_empty() {
+                return Poll::Ready(Ok(()));
             }
             if outgoing.is_empty() {
-                return Poll::Ready(Ok(()));
+                continue;
             }
             if budget == 0 {
                 gate.come_back(); // others have waited
                 return Poll::Pending;
             }
             let count = self.send_next(gate, outgoing)?;
-            outgoing.advance(count - self.unsent.held);
             budget = budget.saturating_sub(count);
         }
     }
@@ -124,10 +131,13 @@ impl Encrypted {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
+        unsent.held = plain.len();
         if sent < sealed.len() {
             unsent.bytes.extend_from_slice(&sealed[sent..]);
-            unsent.held = plain.len() - sent.min(plain.len() - 1);
             unsent.is_blocked = true;
+            unsent.release_part(sent);
+        } else {
+            unsent.release_all();
         }
         Ok(())
     }
@@ -177,7 +187,8 @@ impl Encrypted {
         let endpoint = Rc::clone(&self.endpoint);
         let workspace = &mut *endpoint.workspace.borrow_mut();
         self.send(&mut Gate::Runtime(context), plain, &mut workspace.sealed)?;
-        self.unsent.held = 0; // whoever writes like this does not ask
+        // Whoever writes like this does not ask what was sent.
+        (self.unsent.held, self.unsent.released) = (0, 0);
         Poll::Ready(Ok(plain.len()))
     }
 }
@@ -192,11 +203,23 @@ impl Unsent {
     /// whole is known only when all is gone.
     fn advance(&mut self, count: usize) {
         self.sent += count;
-        if self.sent == self.bytes.len() {
-            *self = Self::default();
-        } else {
-            self.held -= count.min(self.held.saturating_sub(1));
+        if self.sent < self.bytes.len() {
+            return self.release_part(count);
         }
+        self.bytes = Vec::new();
+        self.sent = 0;
+        self.is_blocked = false;
+        self.release_all();
+    }
+
+    fn release_part(&mut self, count: usize) {
+        let count = count.min(self.held.saturating_sub(1));
+        self.held -= count;
+        self.released += count;
+    }
+
+    fn release_all(&mut self) {
+        self.released += mem::take(&mut self.held);
     }
 }
 
