@@ -208,9 +208,8 @@ impl Embedded {
     /// Where the server listens: `http://127.0.0.1:8000`, `unix:/path`.
     fn addresses(&self) -> PyResult<Vec<String>> {
         let listeners = self.home()?.listeners.borrow();
-        let scheme = self.config.scheme();
-        let addresses = listeners.iter().map(Listener::address);
-        Ok(addresses.map(|it| scheme.of_address(&it)).collect())
+        let address = |it: &Listener| self.config.scheme().of_address(&it.address());
+        Ok(listeners.iter().map(address).collect())
     }
 
     /// The port of the first address over TCP.

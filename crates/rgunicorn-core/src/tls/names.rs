@@ -105,3 +105,55 @@ impl ResolvesServerCert for Names {
         Some(Arc::clone(&identity.key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::crypto::aws_lc_rs;
+
+    use super::*;
+    use crate::tls::SelfSigned;
+
+    /// Names of one certificate each; the schemes are those of its kind of key.
+    fn names(certificates: &[&[&str]]) -> Names {
+        let identity = |names: &&[&str]| {
+            let made = SelfSigned::make(names.iter().map(ToString::to_string).collect()).unwrap();
+            let provider = aws_lc_rs::default_provider();
+            Arc::new(made.identity(&provider).unwrap())
+        };
+        Names::new(certificates.iter().map(identity).collect())
+    }
+
+    #[test]
+    fn a_name_is_looked_for_exactly_then_by_its_domain_and_else_the_first_serves() {
+        let names = names(&[
+            &["first.test"],
+            &["second.test", "both.test"],
+            &["*.domain.test"],
+            &["exact.domain.test"],
+        ]);
+        for (asked, expected) in [
+            (Some("first.test"), 0),
+            (Some("both.test"), 1),
+            (Some("Both.TEST"), 1),
+            (Some("any.domain.test"), 2),
+            (Some("exact.domain.test"), 3),
+            (Some("a.b.domain.test"), 0),
+            (Some("domain.test"), 0),
+            (Some("unknown"), 0),
+            (None, 0),
+        ] {
+            let chosen = names.choose(asked, &[SignatureScheme::ECDSA_NISTP256_SHA256]);
+            assert!(
+                Arc::ptr_eq(chosen.unwrap(), &names.all[expected]),
+                "{asked:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_no_key_suits_the_client_the_first_candidate_is_left_to_rustls() {
+        let names = names(&[&["first.test"], &["second.test"]]);
+        let chosen = names.choose(Some("second.test"), &[SignatureScheme::ED25519]);
+        assert!(Arc::ptr_eq(chosen.unwrap(), &names.all[1]));
+    }
+}
