@@ -113,6 +113,21 @@ permit_unconventional_http_method = False
 permit_unconventional_http_version = False
 casefold_http_method = False
 
+# TLS (docs/TLS.md). With a certfile all addresses speak it.
+certfile = None
+keyfile = None
+keyfile_password = None
+certificates = []
+self_signed = False
+ssl_minimum_version = "TLSv1.2"
+ciphers = None
+cert_reqs = 0
+ca_certs = None
+crl_file = None
+ocsp_file = None
+ssl_handshake_timeout = 10
+ssl_context = None
+
 # Logging (docs/LOGGING.md)
 accesslog = None
 disable_redirect_access_to_syslog = False
@@ -161,15 +176,9 @@ nworkers_changed = None
 on_exit = None
 
 # No effect in this version, or an error (docs/SETTINGS.md says which)
-keyfile = None
-certfile = None
 ssl_version = 2
-cert_reqs = 0
-ca_certs = None
 suppress_ragged_eofs = True
 do_handshake_on_connect = False
-ciphers = None
-ssl_context = None
 dirty_apps = []
 dirty_workers = 0
 dirty_timeout = 300

@@ -98,6 +98,7 @@ class Server:
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)
         self.port = None
+        self.scheme = None
         self._errors_expected = False
         self._stopped = False
 
@@ -105,7 +106,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
     @property
     def lines(self):
@@ -176,8 +177,9 @@ class Server:
     # What the fixture does around the test.
 
     def await_listening(self):
-        pattern = rf"Listening at: \S*http://{re.escape(self.host)}:(\d+)"
-        self.port = int(self.wait_for_line(pattern)[1])
+        pattern = rf"Listening at: \S*(https?)://{re.escape(self.host)}:(\d+)"
+        found = self.wait_for_line(pattern)
+        self.scheme, self.port = found[1], int(found[2])
 
     def finish(self):
         if not self._stopped:

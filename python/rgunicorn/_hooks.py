@@ -33,6 +33,7 @@ ARITIES = {
     "pre_exec": (1,),
     "pre_fork": (2,),
     "pre_request": (2,),
+    "ssl_context": (2,),
     "when_ready": (1,),
     "worker_abort": (1,),
     "worker_exit": (2,),

@@ -381,12 +381,8 @@ NO_EFFECT = {
     "worker_tmp_dir": "/dev/shm",
     "uwsgi_allow_ips": "*",
     "ssl_version": "TLSv1_2",
-    "cert_reqs": 2,
-    "ca_certs": "authorities.pem",
     "suppress_ragged_eofs": False,
     "do_handshake_on_connect": True,
-    "ciphers": "HIGH",
-    "ssl_context": "shapes.function",
     "dirty_apps": ["tasks:App"],
     "dirty_workers": 1,
     "dirty_timeout": 1,
@@ -542,8 +538,8 @@ CASES = [
 
 # Settings with which there is no server, the exit code, and a word of what is said instead.
 ENDS = {
-    "certfile": ("server.pem", 1, "TLS is not there yet"),
-    "keyfile": ("server.pem", 1, "TLS is not there yet"),
+    "certfile": ("server.pem", 1, "certfile = "),
+    "keyfile": ("server.pem", 1, "set certfile"),
     "protocol": ("uwsgi", 1, "let the proxy speak HTTP"),
     "check_config": (True, 0, ""),
     "print_config": (True, 0, "print_config"),
@@ -563,6 +559,13 @@ HTTP2 = [
 ]
 SEEN_ELSEWHERE = {
     **dict.fromkeys(ARITIES, "cli/test_hooks.py"),
+    **dict.fromkeys(
+        [
+            "ca_certs", "cert_reqs", "certificates", "ciphers", "crl_file", "keyfile_password", "ocsp_file",
+            "self_signed", "ssl_minimum_version",
+        ],
+        "tls/test_settings.py",
+    ),
     "asgi_disconnect_grace_period": "asgi/test_send.py",
     "body_min_rate": "http/test_deadlines.py",
     "config": "cli/test_config.py",
@@ -580,6 +583,8 @@ SEEN_ELSEWHERE = {
     "reload_extra_files": "cli/test_reload.py",
     "reload_includes": "cli/test_reload.py",
     "sendfile": "wsgi/test_files.py",
+    "ssl_context": "tls/test_context_hook.py",
+    "ssl_handshake_timeout": "tls/test_floods.py",
     "user": "supervisor/test_owner.py",
     "worker_connections": "http/test_limits.py",
     "write_timeout": "http/test_deadlines.py",

@@ -100,12 +100,6 @@ def test_the_environment_says_which_server_it_is_as_with_gunicorn():
         assert httpx.get(server.url).json()["environment"]["SERVER_SOFTWARE"].startswith("rgunicorn/")
 
 
-@pytest.mark.parametrize("flag", ["--certfile", "--keyfile", "--ssl-certfile", "--ssl-keyfile"])
-def test_tls_that_is_asked_for_is_refused_instead_of_served_in_plain_text(flag):
-    ended = run(*BIND, flag, "server.pem", "hello:app", cwd=APPS)
-    ended.assert_explained(1, "server.pem", "TLS is not there yet", "dangerous")
-
-
 def test_the_uwsgi_protocol_is_refused():
     ended = run(*BIND, "--protocol", "uwsgi", "hello:app", cwd=APPS)
     assert ended.code == 1

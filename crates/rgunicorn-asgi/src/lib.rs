@@ -17,6 +17,7 @@ mod awaited;
 mod hooks;
 mod scope;
 mod extension;
+mod tls;
 mod message;
 pub mod names;
 pub mod settings;

@@ -26,6 +26,7 @@ use crate::extension;
 use crate::names;
 use crate::names::NameCache;
 use crate::settings::Settings;
+use crate::tls;
 
 /// ASGI's version, and the version of its HTTP specification that is kept to.
 /// 2.4 made `send()` raise once the client left.
@@ -97,7 +98,8 @@ impl Scopes {
         request: &Request<'_>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let head = request.head;
-        let scope = self.of_connection(py, request.peer)?.copy()?;
+        let template = self.of_connection(py, request.peer)?;
+        let scope = template.copy()?;
         // Fresh for each request: applications change it.
         scope.set_item(intern!(py, "asgi"), self.asgi.bind(py).copy()?)?;
         scope.set_item(
@@ -114,6 +116,13 @@ impl Scopes {
         let extensions = self.extensions.bind(py).copy()?;
         if request.pushing == Pushing::Welcome {
             extensions.set_item(intern!(py, "http.response.push"), PyDict::new(py))?;
+        }
+        if request.peer.tls().is_some() {
+            // Those of the connection are in its template.
+            let of_connection = template.get_item(intern!(py, "extensions"))?;
+            if let Some(of_connection) = of_connection {
+                extensions.update(of_connection.cast::<PyDict>()?.as_mapping())?;
+            }
         }
         scope.set_item(intern!(py, "extensions"), extensions)?;
         if let Some(forwarded) = request.forwarded {
@@ -177,6 +186,11 @@ impl Scopes {
             .client()
             .map(|address| (peer.client_text(), address.port()));
         template.set_item(intern!(py, "client"), client)?;
+        if let Some(facts) = peer.tls() {
+            let extensions = PyDict::new(py);
+            extensions.set_item(intern!(py, "tls"), tls::described(py, facts)?)?;
+            template.set_item(intern!(py, "extensions"), extensions)?;
+        }
         let _ = peer.cache.set(Box::new(template.clone().unbind()));
         Ok(template)
     }

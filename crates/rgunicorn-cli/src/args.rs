@@ -216,6 +216,7 @@ fn argument(spec: &'static Spec) -> Arg {
         | Kind::Class
         | Kind::OptionalText
         | Kind::Permissions
+        | Kind::Secret
         | Kind::Size
         | Kind::Text
         | Kind::Words => arg.value_name(spec.meta),

@@ -19,6 +19,7 @@ use rgunicorn_core::parser::Tolerance;
 use rgunicorn_core::proxy::Belief;
 use rgunicorn_core::proxy::ProxySettings;
 use rgunicorn_core::settings::Settings as HttpSettings;
+use rgunicorn_core::tls::TlsSettings;
 use rgunicorn_wsgi::settings::ForwarderHeaders;
 use rgunicorn_wsgi::settings::HeaderMap;
 
@@ -38,6 +39,8 @@ pub(crate) mod logging;
 mod proxy;
 mod python;
 mod reload;
+mod ssl_context;
+mod tls;
 mod websocket;
 
 pub(crate) use logging::LogLevel;
@@ -68,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) disconnect_grace: Duration,
     /// What a worker's HTTP side is told.
     pub(crate) http: HttpSettings,
+    /// What connections are secured with, and the files to look after.
+    pub(crate) tls: Option<TlsSettings>,
     /// `None`: that which the application has.
     pub(crate) interface: Option<Interface>,
     /// Requests that are added to `http.enough_calls`, at most.
@@ -137,13 +142,15 @@ impl Config {
             .figment
             .extract()
             .map_err(|error| Failure::Config(error.to_string()))?;
-        Checked {
+        let mut config = Checked {
             settings,
             figment: &layers.figment,
             objects: layers.objects,
             warnings: layers.warnings,
         }
-        .config(py, &here)
+        .config(py, &here)?;
+        config.secure(py, &layers.figment)?;
+        Ok(config)
     }
 
     /// Goes where `chdir` says and makes that the first place to import modules from, after those
@@ -202,8 +209,9 @@ impl Checked<'_> {
         let proxy = self.proxy()?;
         let logging = self.logging()?;
         let reload = self.reload()?;
-        let settings = &self.settings;
         let directory = self.directory(here)?;
+        let tls = self.tls(&directory)?;
+        let settings = &self.settings;
         // Where the directory changes again later, these files must not.
         let file = |path: &str| {
             if path == "-" {
@@ -228,6 +236,7 @@ impl Checked<'_> {
                 settings.asgi_disconnect_grace_period,
             )?,
             http: self.http(proxy)?,
+            tls,
             interface,
             max_requests_jitter: settings.max_requests_jitter,
             threads,

@@ -36,6 +36,7 @@ use crate::failure::Failure;
 use crate::interface::Interface;
 use crate::logging;
 use crate::operator;
+use crate::worker::Certificates;
 use crate::worker::Served;
 use crate::worker::Stages;
 use crate::worker::asgi_settings;
@@ -207,7 +208,8 @@ impl Embedded {
     /// Where the server listens: `http://127.0.0.1:8000`, `unix:/path`.
     fn addresses(&self) -> PyResult<Vec<String>> {
         let listeners = self.home()?.listeners.borrow();
-        Ok(listeners.iter().map(Listener::address).collect())
+        let address = |it: &Listener| self.config.scheme().of_address(&it.address());
+        Ok(listeners.iter().map(address).collect())
     }
 
     /// The port of the first address over TCP.
@@ -251,6 +253,11 @@ impl Embedded {
         };
         self.home()?.serving.replace(Some(serving.clone()));
         let drained = drained.unbind();
+        guest.spawn(
+            serving
+                .clone()
+                .watch_certificates(Certificates::new(&self.config)),
+        );
         guest.spawn(async move {
             serving.run().await;
             Python::attach(|py| {

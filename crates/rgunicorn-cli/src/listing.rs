@@ -36,6 +36,7 @@ fn shown(kind: Kind, value: &Value) -> String {
             let values: Vec<_> = values.iter().map(quoted).collect();
             format!("[{}]", values.join(", "))
         }
+        (Kind::Secret, None, Some(_)) => "***".to_owned(),
         (Kind::Hook, None, Some(name)) => format!("<{name}()>"),
         (_, None, Some(text)) => text.to_owned(),
         _ => match (value.to_bool(), value.to_u128()) {

@@ -77,6 +77,8 @@ pub(crate) enum Kind {
     Object,
     /// Names with a text for each.
     Pairs,
+    /// A text, or nothing. Never shown.
+    Secret,
     /// Permissions of a file: a number, octal with a leading zero.
     Permissions,
     /// An amount of memory: a number of MiB, or of what the letter behind it says.
@@ -101,7 +103,7 @@ impl Kind {
             Self::List => "a text or a list of texts",
             Self::Mode => "a text, True or False",
             Self::Object => "a dict or None",
-            Self::OptionalText => "a text or None",
+            Self::OptionalText | Self::Secret => "a text or None",
             Self::Pairs => "a dict of texts",
             Self::Permissions => "a number, such as 0o022",
             Self::Size => "a number of MiB, or a number with K, M or G behind it",
@@ -201,6 +203,7 @@ mod shape {
     pub(super) type OptionalText = Option<String>;
     pub(super) type Pairs = Vec<(String, String)>;
     pub(super) type Permissions = u64;
+    pub(super) type Secret = Option<String>;
     /// As it was written: `value::size` knows the bytes.
     pub(super) type Size = String;
     pub(super) type Switch = bool;

@@ -28,6 +28,7 @@ pub(crate) fn from_text(kind: Kind, text: &str) -> Option<Value> {
         | Kind::Class
         | Kind::Hook
         | Kind::OptionalText
+        | Kind::Secret
         | Kind::Text => Value::from(text.trim().to_owned()),
     })
 }
@@ -65,7 +66,12 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
             .extract::<bool>()
             .ok()
             .map(|on| Value::from(mode(&on.to_string()))),
-        Kind::Account | Kind::Anything | Kind::Hook | Kind::Object | Kind::OptionalText
+        Kind::Account
+        | Kind::Anything
+        | Kind::Hook
+        | Kind::Object
+        | Kind::OptionalText
+        | Kind::Secret
             if value.is_none() =>
         {
             Some(Value::from(figment::value::Empty::None))
@@ -83,6 +89,7 @@ pub(crate) fn from_python(spec: &Spec, value: &Bound<'_, PyAny>) -> Option<Value
         | Kind::Count
         | Kind::OptionalText
         | Kind::Permissions
+        | Kind::Secret
         | Kind::Size
         | Kind::Text => None,
     }

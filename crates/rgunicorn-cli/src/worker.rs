@@ -20,6 +20,7 @@ use crate::load::load_app;
 use crate::logging;
 
 mod asgi;
+mod certificates;
 mod course;
 mod life;
 mod memory;
@@ -29,6 +30,7 @@ mod steering;
 mod wsgi;
 
 pub(crate) use asgi::traced;
+pub(crate) use certificates::Certificates;
 pub(crate) use course::Stages;
 pub(crate) use life::asgi_settings;
 pub(crate) use served::Served;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::listen::Listener;
 use crate::listen::Socket;
 use crate::request::Peer;
 use crate::request::ServerAddress;
+use crate::stream::Endpoint;
 use crate::stream::Stream;
 
 /// How long to leave the backlog alone when the process is out of descriptors
@@ -31,6 +33,8 @@ const BACK_OFF: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     socket: Listening,
+    /// What its connections are secured with.
+    tls: Option<Rc<Endpoint>>,
     resting_until: Option<Instant>,
 }
 
@@ -42,7 +46,7 @@ enum Listening {
 
 impl Acceptor {
     /// Registers a listener with the current runtime.
-    pub(crate) fn new(listener: Listener) -> io::Result<Self> {
+    pub(crate) fn new(listener: Listener, tls: Option<Rc<Endpoint>>) -> io::Result<Self> {
         let socket = match listener.into_socket()? {
             Socket::Tcp(socket) => {
                 // Accepted sockets inherit it: no system call for each.
@@ -60,6 +64,7 @@ impl Acceptor {
         };
         Ok(Self {
             socket,
+            tls,
             resting_until: None,
         })
     }
@@ -77,7 +82,7 @@ impl Acceptor {
         loop {
             match self.try_accept(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(accepted)) => return Poll::Ready(accepted),
+                Poll::Ready(Ok((stream, peer))) => return Poll::Ready(self.secured(stream, peer)),
                 // The client gave up while it waited: the next one, please.
                 Poll::Ready(Err(error)) if is_about_one_client(&error) => {}
                 Poll::Ready(Err(error)) => {
@@ -102,6 +107,15 @@ impl Acceptor {
         };
         let mut wait = [PollFd::new(descriptor, PollFlags::POLLIN)];
         poll(&mut wait, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+    }
+
+    fn secured(&self, stream: Stream, peer: Peer) -> (Stream, Peer) {
+        let Some(endpoint) = &self.tls else {
+            return (stream, peer);
+        };
+        let facts = Rc::default();
+        let stream = stream.secured(Rc::clone(endpoint), Rc::clone(&facts));
+        (stream, peer.secured(facts))
     }
 
     fn try_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {

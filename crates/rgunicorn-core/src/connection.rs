@@ -159,7 +159,7 @@ impl Connection {
     ) -> Rc<Self> {
         let now = Instant::now();
         Rc::new_cyclic(|this| Self {
-            proxied: Proxied::new(&state.settings.proxy),
+            proxied: Proxied::new(&state.settings.proxy, peer.scheme),
             state,
             peer: Rc::new(peer),
             readiness,

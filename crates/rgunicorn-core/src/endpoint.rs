@@ -31,6 +31,16 @@ impl Scheme {
         }
     }
 
+    /// The address of a listener (`http://127.0.0.1:8000`, `unix:/path`), for clients of this
+    /// scheme.
+    #[must_use]
+    pub fn of_address(self, address: &str) -> String {
+        match (self, address.strip_prefix("http://")) {
+            (Self::Https, Some(rest)) => format!("https://{rest}"),
+            _ => address.to_owned(),
+        }
+    }
+
     /// The port that a URL of this scheme need not name.
     #[must_use]
     pub fn default_port(self) -> u16 {

@@ -134,6 +134,15 @@ impl FileRange {
         Ok(bytes)
     }
 
+    /// Reads what goes into `room`, for a transport that has to change the bytes.
+    ///
+    /// # Errors
+    /// As [`Self::send_to`].
+    pub(crate) fn read_into(&self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.at_most(room.len());
+        not_over(self.file.read_at(&mut room[..count], self.offset)?)
+    }
+
     /// All of it, in memory.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ mod farewell;
 mod ready;
 mod clock;
 pub mod settings;
+pub mod tls;
 pub mod proxy;
 pub mod proxy_protocol;
 pub mod endpoint;

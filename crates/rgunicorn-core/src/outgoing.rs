@@ -200,6 +200,32 @@ impl Outgoing {
         Ok(taken)
     }
 
+    /// Copies what goes out next into `room`, that of files included. Returns how much.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn copy_into(&self, room: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        let mut from = self.sent;
+        for (position, data) in &self.shared {
+            filled += copy_part(&self.copied[from..*position], &mut room[filled..]);
+            let rest = &mut room[filled..];
+            if rest.is_empty() {
+                return Ok(filled);
+            }
+            let count = match data {
+                Block::Bytes(bytes) => copy_part(bytes, rest),
+                Block::File(range) => range.read_into(rest)?,
+            };
+            filled += count;
+            if count < data.len() {
+                return Ok(filled);
+            }
+            from = *position;
+        }
+        Ok(filled + copy_part(&self.copied[from..], &mut room[filled..]))
+    }
+
     /// Forgets the first `count` bytes: they were written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         while count > 0 {
@@ -245,6 +271,13 @@ impl Outgoing {
     }
 }
 
+/// Copies as much as there is room for. Returns how much that was.
+fn copy_part(bytes: &[u8], room: &mut [u8]) -> usize {
+    let count = bytes.len().min(room.len());
+    room[..count].copy_from_slice(&bytes[..count]);
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -286,6 +319,10 @@ mod tests {
             first.append(&mut second);
             prop_assert!(second.is_empty());
             prop_assert_eq!(first.len(), expected.len());
+            let mut room = vec![0; step];
+            let copied = first.copy_into(&mut room).unwrap();
+            prop_assert_eq!(copied, step.min(expected.len()));
+            prop_assert_eq!(&room[..copied], &expected[..copied]);
             prop_assert_eq!(drain(&mut first, step), expected);
         }
     }

@@ -3,12 +3,14 @@
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::parser::Head;
 use crate::parser::Rejection;
 use crate::proxy::Forwarded;
 use crate::proxy::ProxySettings;
 use crate::proxy::Trusted;
+use crate::tls::TlsFacts;
 
 pub use crate::endpoint::Scheme;
 pub use crate::endpoint::ServerAddress;
@@ -48,6 +50,8 @@ pub struct Peer {
     trusted: OnceCell<bool>,
     /// The client's address in text, as logs print it; empty on a unix socket.
     client_text: OnceCell<String>,
+    /// How the connection is secured, from the end of the handshake on.
+    tls: Option<Rc<OnceCell<Arc<TlsFacts>>>>,
     /// Whatever a bridge wants to keep for all requests of this connection.
     pub cache: OnceCell<Box<dyn std::any::Any>>,
 }
@@ -64,10 +68,30 @@ impl Peer {
             ends: Ends { client, server },
             proxied: OnceCell::new(),
             scheme: Scheme::Http,
+            tls: None,
             trusted: OnceCell::new(),
             client_text: OnceCell::new(),
             cache: OnceCell::new(),
         }
+    }
+
+    /// Both ends of a connection over TLS, whose handshake will say more.
+    pub(crate) fn secured(self, facts: Rc<OnceCell<Arc<TlsFacts>>>) -> Self {
+        Self {
+            scheme: Scheme::Https,
+            tls: Some(facts),
+            ..self
+        }
+    }
+
+    /// How the connection is secured; `None` if it is not.
+    pub fn tls(&self) -> Option<&Arc<TlsFacts>> {
+        self.tls.as_ref()?.get()
+    }
+
+    /// Whether it is not yet secured, but is going to be.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|facts| facts.get().is_none())
     }
 
     fn ends(&self) -> &Ends {

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::listen::Listener;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::tls::Tls;
 use crate::turn::SharedTurns;
 use crate::turn::Turns;
 
@@ -38,7 +39,7 @@ impl<A: App> Server<A> {
         let state = Rc::new(State::new(settings, access_log));
         let acceptors = listeners
             .into_iter()
-            .map(Acceptor::new)
+            .map(|listener| Acceptor::new(listener, state.tls.clone()))
             .collect::<io::Result<_>>()?;
         let turns = RefCell::new(Turns::new(Rc::clone(&state), acceptors));
         Ok(Rc::new(Self { app, state, turns }))
@@ -108,6 +109,15 @@ impl<A: App> Server<A> {
             .borrow_mut()
             .as_mut()
             .map_or(Ok(()), AccessLog::reopen)
+    }
+
+    /// Secures new connections with `tls` from now on. Those that are there keep what they have.
+    ///
+    /// Does nothing where connections are not secured.
+    pub fn replace_tls(&self, tls: Tls) {
+        if let Some(endpoint) = &self.state.tls {
+            endpoint.replace(tls);
+        }
     }
 
     /// The application.

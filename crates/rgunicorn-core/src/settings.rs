@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::parser::Limits;
 use crate::parser::Tolerance;
 use crate::proxy::ProxySettings;
+use crate::tls::Tls;
 
 /// Settings of one worker's HTTP side.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub struct Settings {
     pub proxy: ProxySettings,
     /// All about HTTP/2.
     pub http2: Http2Settings,
+    /// What connections are secured with, if they are.
+    pub tls: Option<Tls>,
 }
 
 /// What an operator may change about HTTP/2.
@@ -95,6 +98,17 @@ pub enum Protocol {
     Http1,
     /// HTTP/2.
     Http2,
+}
+
+impl Protocol {
+    /// Its name in a TLS handshake (RFC 7301 section 6, RFC 9113 section 3.2).
+    #[must_use]
+    pub fn name(self) -> Vec<u8> {
+        match self {
+            Self::Http1 => b"http/1.1".to_vec(),
+            Self::Http2 => b"h2".to_vec(),
+        }
+    }
 }
 
 /// For which clients something is.
@@ -155,6 +169,7 @@ impl Default for Settings {
             linger: Duration::from_secs(2),
             proxy: ProxySettings::default(),
             http2: Http2Settings::default(),
+            tls: None,
         }
     }
 }

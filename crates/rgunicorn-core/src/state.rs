@@ -24,6 +24,8 @@ use crate::response::ResponseHead;
 use crate::settings::READ_SIZE;
 use crate::settings::Settings;
 use crate::settings::WARNING_INTERVAL;
+use crate::stream::Endpoint;
+use crate::stream::First;
 
 /// Used buffers and exchanges kept for the next connection that needs one.
 const SPARES: usize = 128;
@@ -31,6 +33,7 @@ const SPARES: usize = 128;
 /// Shared by the connections of one worker.
 pub(crate) struct State {
     pub(crate) settings: Settings,
+    pub(crate) tls: Option<Rc<Endpoint>>,
     pub(crate) clock: Clock,
     pub(crate) ready: ReadyList,
     pub(crate) access_log: RefCell<Option<AccessLog>>,
@@ -133,8 +136,14 @@ pub(crate) struct Answered<'a> {
 
 impl State {
     pub(crate) fn new(settings: Settings, access_log: Option<AccessLog>) -> Self {
+        let first = match settings.proxy.protocol {
+            Some(_) => First::Preamble,
+            None => First::Hello,
+        };
+        let tls = settings.tls.clone();
         let enough_calls = settings.enough_calls;
         Self {
+            tls: tls.map(|tls| Endpoint::new(tls, first)),
             settings,
             clock: Clock::new(),
             ready: ReadyList::default(),

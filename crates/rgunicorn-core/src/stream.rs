@@ -1,5 +1,7 @@
 //! The transports a connection may run over, behind one type.
 
+mod encrypted;
+
 use std::future::Future;
 use std::io;
 use std::io::IoSlice;
@@ -9,6 +11,7 @@ use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -27,6 +30,11 @@ use tokio_util::io::poll_read_buf;
 use crate::outgoing::Outgoing;
 use crate::outgoing::SLICES;
 
+pub(crate) use encrypted::Encrypted;
+pub(crate) use encrypted::Endpoint;
+pub(crate) use encrypted::Facts;
+pub(crate) use encrypted::First;
+
 /// One accepted socket.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -34,6 +42,8 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// A unix domain socket.
     Unix(UnixStream),
+    /// TLS over one of the others.
+    Tls(Box<Encrypted>),
 }
 
 impl Stream {
@@ -44,11 +54,17 @@ impl Stream {
         context: &mut Context<'_>,
         buffer: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>> {
-        poll_read_buf(Pin::new(self), context, buffer)
+        match self {
+            Self::Tls(stream) => stream.poll_fill(context, buffer),
+            plain => poll_read_buf(Pin::new(plain), context, buffer),
+        }
     }
 
     /// Reads and drops. Zero bytes is the client's end.
     pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Self::Tls(stream) = self {
+            return stream.below().poll_discard(context); // nobody wants to know what it was
+        }
         let mut scratch = [0; 4096];
         let mut buffer = ReadBuf::new(&mut scratch);
         ready!(Pin::new(self).poll_read(context, &mut buffer))?;
@@ -61,10 +77,13 @@ impl Stream {
     /// [`io::ErrorKind::UnexpectedEof`] when a file became shorter; any other
     /// is the end of the connection.
     pub(crate) fn poll_drain(
-        &self,
+        &mut self,
         gate: &mut Gate<'_, '_>,
         outgoing: &mut Outgoing,
     ) -> Poll<io::Result<()>> {
+        if let Self::Tls(stream) = self {
+            return stream.poll_drain(gate, outgoing);
+        }
         let mut budget = FILE_BUDGET;
         while !outgoing.is_empty() {
             let written = if let Some(bytes) = outgoing.single() {
@@ -131,6 +150,7 @@ impl Stream {
                     ready!(stream.poll_write_ready(context))?;
                     stream.try_io(Interest::WRITABLE, write)
                 }
+                (Gate::Runtime(_), Self::Tls(_)) => Err(io::ErrorKind::Unsupported.into()),
             };
             match outcome {
                 // tokio knows of it now, and will wake us.
@@ -140,16 +160,20 @@ impl Stream {
         }
     }
 
-    /// The protocol that the client and the server agreed on in the TLS handshake (ALPN).
+    /// The protocol that the client and the server agreed on in the TLS handshake (RFC 7301).
     pub(crate) fn application_protocol(&self) -> Option<&[u8]> {
         match self {
             Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tls(stream) => stream.application_protocol(),
         }
     }
 
     /// Reads what the kernel holds, past what tokio knows of it, while the
     /// runtime's thread is busy with a call. Zero bytes is the client's end.
     pub(crate) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        if let Self::Tls(stream) = self {
+            return stream.read_now(buffer);
+        }
         let mut scratch = [0; 4096];
         let count = (&*self.socket()).read(&mut scratch)?;
         buffer.extend_from_slice(&scratch[..count]);
@@ -161,9 +185,24 @@ impl Stream {
         self.socket().as_fd().try_clone_to_owned()
     }
 
+    /// The socket, for somebody who speaks another protocol from now on.
+    ///
+    /// # Errors
+    /// Over TLS, where only the server has the keys.
+    pub(crate) fn hand_over(&self) -> io::Result<OwnedFd> {
+        if let Self::Tls(_) = self {
+            let problem = "the connection is encrypted: its socket alone is of no use";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+        }
+        self.duplicate()
+    }
+
     /// Whether the kernel holds bytes that nobody has read. Asks the kernel
     /// itself, past what tokio knows.
     pub(crate) fn has_unread(&self) -> bool {
+        if matches!(self, Self::Tls(stream) if stream.has_plain_bytes()) {
+            return true;
+        }
         let mut byte = [MaybeUninit::uninit()];
         self.socket().peek(&mut byte).is_ok_and(|count| count > 0)
     }
@@ -175,18 +214,25 @@ impl Stream {
         let ready = match self {
             Self::Tcp(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut context),
             Self::Unix(stream) => pin!(stream.ready(Interest::READABLE)).poll(&mut context),
+            Self::Tls(stream) => return stream.has_ended(),
         };
         matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     /// Sends the end of our side: the client reads what was written, then EOF.
-    pub(crate) fn finish_writing(&self) -> io::Result<()> {
+    pub(crate) fn finish_writing(&mut self) -> io::Result<()> {
+        if let Self::Tls(stream) = self {
+            stream.say_end();
+        }
         self.socket().shutdown(std::net::Shutdown::Write)
     }
 
     /// Makes the coming close a reset, so that a body which ends with the
     /// connection cannot be taken for complete.
-    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
+    pub(crate) fn reset_on_close(&mut self) -> io::Result<()> {
+        if let Self::Tls(stream) = self {
+            stream.break_off();
+        }
         self.socket().set_linger(Some(Duration::ZERO))
     }
 
@@ -194,6 +240,20 @@ impl Stream {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
+            Self::Tls(stream) => stream.socket(),
+        }
+    }
+
+    /// The same over TLS. `facts` are set when the handshake is over.
+    pub(crate) fn secured(self, endpoint: Rc<Endpoint>, facts: Facts) -> Self {
+        Self::Tls(Box::new(Encrypted::new(self, endpoint, facts)))
+    }
+
+    /// The TLS of this connection, if it has any.
+    pub(crate) fn encrypted(&mut self) -> Option<&mut Encrypted> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tls(stream) => Some(stream),
         }
     }
 }
@@ -240,6 +300,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rgunicorn_core::parser::Head;
 use rgunicorn_core::proxy::Forwarded;
@@ -10,6 +11,7 @@ use rgunicorn_core::proxy::Trusted;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
+use rgunicorn_core::tls::TlsFacts;
 
 /// One request and both ends of its connection.
 pub(crate) struct Asked<'a> {
@@ -19,6 +21,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) client_text: &'a str,
     pub(crate) server: &'a ServerAddress,
     pub(crate) scheme: Scheme,
+    pub(crate) tls: Option<&'a TlsFacts>,
     /// Whether both ends are what the PROXY protocol says.
     pub(crate) proxied: bool,
     /// Whether the client is a proxy that is believed.
@@ -37,6 +40,7 @@ impl<'a> Asked<'a> {
             client_text: request.peer.client_text(),
             server: request.peer.server(),
             scheme: request.peer.scheme,
+            tls: request.peer.tls().map(|facts| &**facts),
             proxied: request.peer.is_proxied(),
             is_trusted: request.peer.is_in(trusted),
             cache: Some(&request.peer.cache),
@@ -52,6 +56,7 @@ pub(crate) struct Parcel {
     client_text: String,
     server: ServerAddress,
     scheme: Scheme,
+    tls: Option<Arc<TlsFacts>>,
     proxied: bool,
     is_trusted: bool,
 }
@@ -65,6 +70,7 @@ impl Parcel {
             client_text: request.peer.client_text().to_owned(),
             server: request.peer.server().clone(),
             scheme: request.peer.scheme,
+            tls: request.peer.tls().cloned(),
             proxied: request.peer.is_proxied(),
             is_trusted: request.peer.is_in(trusted),
         }
@@ -78,6 +84,7 @@ impl Parcel {
             client_text: &self.client_text,
             server: &self.server,
             scheme: self.scheme,
+            tls: self.tls.as_deref(),
             proxied: self.proxied,
             is_trusted: self.is_trusted,
             cache: None,

@@ -14,6 +14,7 @@ use rgunicorn_core::parser::Version;
 use rgunicorn_core::parser::percent_decode;
 use rgunicorn_core::proxy::Forwarded;
 use rgunicorn_core::proxy::mount;
+use rgunicorn_core::request::Scheme;
 use rgunicorn_core::request::ServerAddress;
 
 use crate::asked::Asked;
@@ -28,6 +29,7 @@ use crate::settings::ForwarderHeaders;
 use crate::settings::HeaderMap;
 use crate::settings::Settings;
 use crate::text::native;
+use crate::tls;
 
 /// Makes environs for one application.
 pub(crate) struct Environs {
@@ -156,6 +158,9 @@ impl Environs {
             }
             None => template.del_item(intern!(py, "REMOTE_PORT"))?,
         }
+        if let Some(facts) = asked.tls {
+            tls::describe(&template, facts)?;
+        }
         Ok(template)
     }
 
@@ -187,6 +192,9 @@ impl Environs {
         }
         if let Some(said) = forwarded.scheme {
             environ.set_item(intern!(py, "wsgi.url_scheme"), said.as_str())?;
+            if said == Scheme::Http && environ.contains(intern!(py, "HTTPS"))? {
+                environ.del_item(intern!(py, "HTTPS"))?; // it speaks of the client too
+            }
         }
         if let Some(host) = &forwarded.host {
             environ.set_item(intern!(py, "SERVER_NAME"), &host.name)?;

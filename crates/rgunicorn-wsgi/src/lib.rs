@@ -16,6 +16,7 @@ mod misdirected;
 mod hooks;
 mod respond;
 mod environ;
+mod tls;
 mod early_hints;
 mod client_socket;
 mod present;

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use figment::Figment;
+
 use super::Checked;
 use crate::failure::Failure;
 use crate::failure::WrongValue;
@@ -77,27 +79,12 @@ impl Checked<'_> {
     }
 
     pub(super) fn wrong(&self, setting: &str, value: &str, problem: &str) -> Failure {
-        let source = self
-            .figment
-            .find_metadata(setting)
-            .map_or("an unknown source", |metadata| &metadata.name);
-        match Spec::named(setting) {
-            Some(spec) => Failure::Value(WrongValue::of_text(spec, value, source, problem)),
-            None => Failure::Config(format!("{setting} = '{value}': {problem}")),
-        }
+        wrong(self.figment, setting, value, problem)
     }
 
     /// Refuses what would be dangerous to go on without.
     pub(super) fn refuse_what_is_missing(&self) -> Result<(), Failure> {
         let settings = &self.settings;
-        for (setting, value) in [
-            ("certfile", &settings.certfile),
-            ("keyfile", &settings.keyfile),
-        ] {
-            if let Some(path) = value.as_ref().filter(|path| !path.is_empty()) {
-                return Err(self.wrong(setting, path, NO_TLS));
-            }
-        }
         if !settings.protocol.eq_ignore_ascii_case("uwsgi") {
             return self.one_of("protocol", &settings.protocol, &[("http", ())]);
         }
@@ -128,9 +115,18 @@ impl Checked<'_> {
     }
 }
 
-const NO_TLS: &str = "TLS is not there yet, and to serve in plain text what was to be encrypted \
-                      would be dangerous: take the setting away, or let a proxy speak TLS";
 const NO_UWSGI: &str = "the uwsgi protocol is not there yet: let the proxy speak HTTP";
+
+/// Says that a setting cannot have this value.
+pub(super) fn wrong(figment: &Figment, setting: &str, value: &str, problem: &str) -> Failure {
+    let source = figment
+        .find_metadata(setting)
+        .map_or("an unknown source", |metadata| &metadata.name);
+    match Spec::named(setting) {
+        Some(spec) => Failure::Value(WrongValue::of_text(spec, value, source, problem)),
+        None => Failure::Config(format!("{setting} = '{value}': {problem}")),
+    }
+}
 
 /// What the supervisor can look after.
 pub(super) const MOST_WORKERS: u64 = 1024;

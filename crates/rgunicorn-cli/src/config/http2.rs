@@ -72,7 +72,8 @@ impl Checked<'_> {
         let mut names = settings.http_protocols.split(',');
         let offered = settings.http2 || names.any(|it| it.trim().eq_ignore_ascii_case("h2"));
         let in_clear_text = settings.http2 || settings.http2_cleartext != "off";
-        let over_tls = settings.certfile.as_ref().is_some_and(|it| !it.is_empty());
+        let has_file = settings.certfile.as_ref().is_some_and(|it| !it.is_empty());
+        let over_tls = has_file || !settings.certificates.is_empty() || settings.self_signed;
         let warning = match (offered, in_clear_text, over_tls) {
             (true, false, false) => {
                 "http_protocols: h2 has no effect without TLS or http2_cleartext"
@@ -83,7 +84,7 @@ impl Checked<'_> {
         self.warnings.push(warning.to_owned());
     }
 
-    fn protocols(&self) -> Result<Vec<Protocol>, Failure> {
+    pub(super) fn protocols(&self) -> Result<Vec<Protocol>, Failure> {
         let text = &self.settings.http_protocols;
         if self.settings.http2 && !self.was_given("http_protocols") {
             return Ok(vec![Protocol::Http2, Protocol::Http1]);

@@ -28,6 +28,11 @@ impl Config {
             .call_method1("Configuration", (values,))
     }
 
+    /// The value of a setting that is a text.
+    pub(super) fn text_of(&self, setting: &str) -> Option<&str> {
+        self.values.get(setting)?.as_str()
+    }
+
     fn value_of<'py>(&self, py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
         let object = self.hooks.get(py, spec.name);
         if let Some(object) = object.or_else(|| self.objects.get(py, spec.name)) {

@@ -10,7 +10,11 @@ use rgunicorn_core::app::App;
 use rgunicorn_core::server::Server;
 use rgunicorn_wsgi::pool::PooledApp;
 
+use crate::worker::Certificates;
 use crate::worker::Served;
+
+/// How often files are looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The server of one kind of application or the other.
 #[derive(Clone)]
@@ -32,6 +36,14 @@ impl Serving {
         match self {
             Self::Asgi(server) => server.run().await,
             Self::Wsgi(server) => server.run().await,
+        }
+    }
+
+    /// Looks for new files of TLS, for as long as the loop goes round.
+    pub(super) async fn watch_certificates(self, certificates: Certificates) {
+        while certificates.are_there() {
+            tokio::time::sleep(INTERVAL).await;
+            certificates.look_after(self.server());
         }
     }
 

@@ -11,6 +11,7 @@ use rgunicorn_core::listen::ListenError;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::listen::Reserved;
 use rgunicorn_core::listen::Socket;
+use rgunicorn_core::request::Scheme;
 use rgunicorn_supervisor::Giver;
 use rgunicorn_supervisor::Inheritance;
 use rgunicorn_supervisor::Others;
@@ -25,6 +26,7 @@ pub(super) struct Sockets {
     places: Vec<(Bind, Place)>,
     giver: Giver,
     sharing: Sharing,
+    scheme: Scheme,
 }
 
 /// How an address is held.
@@ -54,6 +56,7 @@ impl Sockets {
         let mut sockets = Self {
             places: Vec::new(),
             giver,
+            scheme: config.scheme(),
             sharing: match config.process.reuse_port {
                 true => Sharing::ByPort,
                 false => Sharing::Together,
@@ -85,6 +88,7 @@ impl Sockets {
             !new.is_empty() || self.places.iter().any(|(b, _)| !config.bind.contains(b));
         let new = new.into_iter().map(|bind| (bind, None));
         let new = self.complete(py, config, new, Patience::None)?;
+        self.scheme = config.scheme();
         let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.places)
             .into_iter()
             .partition(|(bind, _)| config.bind.contains(bind));
@@ -182,7 +186,7 @@ impl fmt::Display for Sockets {
                 Place::Shared(listener) => listener.address(),
                 Place::Reserved(reserved) => reserved.address(),
             };
-            write!(out, "{comma}{address}")?;
+            write!(out, "{comma}{}", self.scheme.of_address(&address))?;
         }
         Ok(())
     }

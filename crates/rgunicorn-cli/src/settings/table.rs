@@ -331,24 +331,40 @@ settings! {
         on_exit: Hook {}
     }
     "SSL" {
-        /// The server's private key.
-        keyfile: OptionalText { flags: &["--keyfile", "--ssl-keyfile"], meta: "FILE", compared: Compared::NoEffect(NO_TLS_SO_REFUSED) }
-        /// The server's certificate, and those between it and its authority.
-        certfile: OptionalText { flags: &["--certfile", "--ssl-certfile"], meta: "FILE", compared: Compared::NoEffect(NO_TLS_SO_REFUSED) }
+        /// The server's private key, in PEM. [default: in certfile]
+        keyfile: OptionalText { flags: &["--keyfile", "--ssl-keyfile"], meta: "FILE", compared: Compared::Better("a new file is taken into use by itself") }
+        /// The server's certificate, and those between it and its authority, in PEM. With it the server speaks TLS.
+        certfile: OptionalText { flags: &["--certfile", "--ssl-certfile", "--ssl-certificate"], meta: "FILE", compared: Compared::Better("a new file is taken into use by itself") }
+        /// What the key is encrypted with.
+        keyfile_password: Secret { flags: &["--keyfile-password", "--ssl-keyfile-password"], meta: "TEXT", compared: Compared::Ours }
+        /// More certificates, for clients that ask for a name in one of them: CERTFILE, CERTFILE:KEYFILE or
+        /// CERTFILE:KEYFILE:OCSPFILE. May be given more than once.
+        certificates: List { flags: &["--certificate"], meta: "FILES", default: Some(""), compared: Compared::Ours }
+        /// Make a certificate for localhost, in memory. For development.
+        self_signed: Switch { flags: &["--self-signed"], default: Some("false"), compared: Compared::Ours }
+        /// The oldest version of TLS that is spoken: TLSv1.2 or TLSv1.3.
+        ssl_minimum_version: Text { flags: &["--ssl-minimum-version", "--ssl-protocol-min"], meta: "VERSION", default: Some("TLSv1.2"), compared: Compared::Ours }
         /// Versions of TLS.
-        ssl_version: Anything { flags: &["--ssl-version"], meta: "STRING", default: Some("2"), compared: Compared::NoEffect("nor has it in gunicorn: versions are agreed on with the client") }
+        ssl_version: Anything { flags: &["--ssl-version"], meta: "STRING", default: Some("2"), compared: Compared::NoEffect("nor has it in gunicorn: ssl_minimum_version is the setting") }
         /// Whether clients need a certificate: 0 no, 1 if they have one, 2 yes.
-        cert_reqs: Count { flags: &["--cert-reqs", "--ssl-cert-reqs"], meta: "INT", default: Some("0"), compared: Compared::NoEffect(NO_TLS) }
-        /// Authorities for the certificates of clients.
-        ca_certs: OptionalText { flags: &["--ca-certs", "--ssl-ca-certs"], meta: "FILE", compared: Compared::NoEffect(NO_TLS) }
+        cert_reqs: Count { flags: &["--cert-reqs", "--ssl-cert-reqs"], meta: "INT", default: Some("0") }
+        /// Authorities for the certificates of clients, in PEM.
+        ca_certs: OptionalText { flags: &["--ca-certs", "--ssl-ca-certs", "--ssl-ca"], meta: "FILE" }
+        /// Certificates of clients that their authority revoked: one or more lists, in PEM.
+        crl_file: OptionalText { flags: &["--crl-file", "--ssl-crl"], meta: "FILE", compared: Compared::Ours }
+        /// What the authority of certfile says about it, for clients that ask (OCSP stapling), in DER.
+        ocsp_file: OptionalText { flags: &["--ocsp-file"], meta: "FILE", compared: Compared::Ours }
         /// Whether a TLS connection may end without notice.
-        suppress_ragged_eofs: Switch { flags: &["--suppress-ragged-eofs"], default: Some("true"), compared: Compared::NoEffect("the end of a connection is an end, with notice or without") }
+        suppress_ragged_eofs: Switch { flags: &["--suppress-ragged-eofs"], default: Some("true"), compared: Compared::NoEffect("the end of a connection is an end, with notice or without: what is complete, its length says") }
         /// Whether the TLS handshake comes with the connection.
         do_handshake_on_connect: Switch { flags: &["--do-handshake-on-connect"], default: Some("false"), compared: Compared::NoEffect("a handshake never holds up other clients") }
-        /// Ciphers, as OpenSSL lists them.
-        ciphers: OptionalText { flags: &["--ciphers", "--ssl-ciphers"], meta: "STRING", compared: Compared::NoEffect(NO_TLS) }
-        /// Called to make the SSLContext.
-        ssl_context: Hook { compared: Compared::NoEffect(NO_TLS) }
+        /// Seconds a client may take over the TLS handshake; 0 is no limit but header_timeout.
+        ssl_handshake_timeout: Count { flags: &["--ssl-handshake-timeout"], meta: "INT", default: Some("10"), compared: Compared::Ours }
+        /// Ciphers of TLS 1.2, as OpenSSL lists them. [default: all that are safe]
+        ciphers: OptionalText { flags: &["--ciphers", "--ssl-ciphers"], meta: "STRING", compared: Compared::Better("a suite that nobody knows is refused") }
+        /// Called in the master with (config, default_ssl_context_factory), when the configuration was read. Returns what
+        /// that function gives, after some changes. What cannot be changed there raises an error.
+        ssl_context: Hook { compared: Compared::Better("called once and not for every connection; the context is no SSLContext but has its attributes, as far as they mean something here") }
     }
     "Dirty Arbiters" {
         /// Applications of the dirty arbiter.
@@ -380,8 +396,6 @@ settings! {
     }
 }
 
-const NO_TLS: &str = "TLS is not there yet";
-const NO_TLS_SO_REFUSED: &str = "TLS is not there yet: setting it is an error";
 const NO_DIRTY: &str = "there are no dirty arbiters: give long tasks to a task queue";
 const NO_CONTROL: &str = "there is no control socket: signals do what it does";
 

@@ -22,6 +22,7 @@ use rgunicorn_supervisor::Seat;
 use tokio::runtime::LocalRuntime;
 use tokio::time::sleep_until;
 
+use super::certificates::Certificates;
 use super::memory::Memory;
 use super::served::Calls;
 use super::served::Served;
@@ -61,6 +62,7 @@ pub(super) struct Course {
     /// Ends a start that takes too long.
     give_up_starting: RefCell<Option<Box<dyn Fn()>>>,
     memory: Memory,
+    certificates: Certificates,
     exit_code: Cell<u8>,
     pub(super) hooks: WorkerHooks,
     /// Whether a hook asked for this worker's end, and was heard.
@@ -86,6 +88,7 @@ impl Course {
         config.http.enough_calls = enough.map(|enough| enough.saturating_add(more));
         Rc::new(Self {
             memory: Memory::new(config.process.max_rss, Instant::now()),
+            certificates: Certificates::new(&config),
             config,
             seat,
             runtime,
@@ -259,6 +262,7 @@ impl Course {
         }
         if let Some(server) = self.server() {
             server.look_after(&self.config);
+            self.certificates.look_after(&*server);
         }
         self.mind_memory();
         self.mind_hooks();

@@ -2,6 +2,7 @@
 
 use rgunicorn_core::app::App;
 use rgunicorn_core::server::Server;
+use rgunicorn_core::tls::Tls;
 
 use crate::config::Config;
 
@@ -14,6 +15,7 @@ pub(crate) trait Served {
     fn calls(&self) -> u64;
     fn bid_farewell(&self) -> usize;
     fn reopen_access_log(&self) -> std::io::Result<()>;
+    fn replace_tls(&self, tls: Tls);
     /// Cancels the calls that run.
     fn cancel(&self);
     /// What is to be done every now and then.
@@ -55,6 +57,10 @@ impl<A: App + Calls> Served for Server<A> {
 
     fn reopen_access_log(&self) -> std::io::Result<()> {
         self.reopen_access_log()
+    }
+
+    fn replace_tls(&self, tls: Tls) {
+        self.replace_tls(tls);
     }
 
     fn cancel(&self) {

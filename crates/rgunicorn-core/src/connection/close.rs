@@ -24,6 +24,7 @@ use crate::refusal_log::Refused;
 use crate::response::ResponseHead;
 use crate::settings::DISCARD_LIMIT;
 use crate::state::Answered;
+use crate::stream::Encrypted;
 
 /// Of a request line that could not be parsed, so much is logged.
 const EXCERPT: usize = 128;
@@ -158,6 +159,15 @@ impl Connection {
         self.state.refusal_log.record(&refused, now);
     }
 
+    /// Tells the error log why TLS failed, if it did.
+    fn report_failure(&self) {
+        let mut stream = self.stream.borrow_mut();
+        let failure = stream.encrypted().and_then(Encrypted::take_failure);
+        if let Some(failure) = failure {
+            self.report(&format_args!("TLS failed: {failure}"), None);
+        }
+    }
+
     /// The server's own answer, in place of the application's.
     pub(super) fn answer(&self, status: u16, text: &str, request: Option<&Head>) {
         self.answer_with(status, &format!("{text}\n"), request);
@@ -206,7 +216,9 @@ impl Connection {
 
     fn linger(&self) {
         self.input.borrow_mut().forget(&self.state);
-        if self.input.borrow().end != End::Open || self.stream.borrow().finish_writing().is_err() {
+        if self.input.borrow().end != End::Open
+            || self.stream.borrow_mut().finish_writing().is_err()
+        {
             return self.close();
         }
         self.phase.set(Phase::Lingering);
@@ -217,7 +229,7 @@ impl Connection {
     /// Closes such that nobody can take what came before for all.
     pub(super) fn reset(&self) {
         // Fails only where the client has reset the connection itself.
-        let _ = self.stream.borrow().reset_on_close();
+        let _ = self.stream.borrow_mut().reset_on_close();
         self.close();
     }
 
@@ -269,6 +281,7 @@ impl Connection {
     }
 
     pub(super) fn close(&self) {
+        self.report_failure();
         self.phase.set(Phase::Closed);
         self.readiness.mark(); // the turn removes what is over
     }

@@ -169,10 +169,18 @@ impl Connection {
         waits && (self.readiness.is_marked() || self.stream.borrow().has_unread())
     }
 
+    /// How long a client may take until its handshake is over.
+    fn handshake_allowance(&self) -> Option<Duration> {
+        let patience = self.state.tls.as_ref()?.patience();
+        let limits = [patience, self.state.settings.head_timeout];
+        limits.into_iter().flatten().min()
+    }
+
     /// How long the present wait may take.
     fn allowance(&self, now: Instant) -> Option<Duration> {
         let settings = &self.state.settings;
         let allowed = match self.phase.get() {
+            Phase::AwaitingFirst if self.peer.is_handshaking() => self.handshake_allowance(),
             Phase::AwaitingFirst | Phase::AwaitingHead => settings.head_timeout,
             Phase::AwaitingNext => Some(settings.keep_alive),
             Phase::Lingering | Phase::Discarding { .. } | Phase::Ending(_) => {

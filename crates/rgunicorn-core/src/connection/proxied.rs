@@ -16,6 +16,7 @@ use crate::proxy::ProxySettings;
 use crate::proxy_protocol;
 use crate::proxy_protocol::Beginning;
 use crate::proxy_protocol::Origin;
+use crate::request::Scheme;
 
 /// What the proxies in front of one connection said so far.
 pub(super) struct Proxied {
@@ -25,10 +26,11 @@ pub(super) struct Proxied {
 }
 
 impl Proxied {
-    pub(super) fn new(settings: &ProxySettings) -> Self {
-        let preamble = settings
-            .protocol
-            .map_or(Preamble::Over, |_| Preamble::Awaited);
+    pub(super) fn new(settings: &ProxySettings, scheme: Scheme) -> Self {
+        let preamble = match (settings.protocol, scheme) {
+            (None, Scheme::Http) => Preamble::Over,
+            (Some(_), _) | (None, Scheme::Https) => Preamble::Awaited,
+        };
         Self {
             preamble: Cell::new(preamble),
             forwarded: RefCell::default(),
@@ -59,10 +61,31 @@ impl Connection {
     pub(super) fn take_preamble(&self, input: &mut Input) -> Result<Preamble, Refusal> {
         if self.proxied.preamble.get() == Preamble::Awaited {
             let preamble = self.read_preamble(input);
+            let preamble = preamble.and_then(|preamble| self.begin_tls(preamble, input));
             let preamble = preamble.map_err(|rule| rule.at(0))?;
             self.proxied.preamble.set(preamble);
         }
         Ok(self.proxied.preamble.get())
+    }
+
+    /// Over TLS the handshake follows. What comes in the clear instead is no request.
+    fn begin_tls(&self, preamble: Preamble, input: &mut Input) -> Result<Preamble, Rejection> {
+        let mut stream = self.stream.borrow_mut();
+        let Some(tls) = stream.encrypted() else {
+            return Ok(preamble);
+        };
+        if preamble == Preamble::Over && tls.is_before_handshake() {
+            tls.begin(input.unused());
+            input.forget(&self.state);
+            self.readiness.mark();
+            return Ok(Preamble::Awaited);
+        }
+        match preamble {
+            // Nothing has come yet that could be told from anything else.
+            _ if input.unused().is_empty() => Ok(Preamble::Awaited),
+            _ if tls.is_clear() => Err(Rejection::PlainText),
+            preamble => Ok(preamble),
+        }
     }
 
     fn read_preamble(&self, input: &mut Input) -> Result<Preamble, Rejection> {
@@ -70,6 +93,9 @@ impl Connection {
         let Some(versions) = settings.protocol else {
             return Ok(Preamble::Over);
         };
+        if self.peer.tls().is_some() {
+            return Ok(Preamble::Over); // it came before the handshake, if it came
+        }
         match proxy_protocol::beginning(input.unused(), versions) {
             // Served as it is: gunicorn does so too.
             Beginning::No => return Ok(Preamble::Over),

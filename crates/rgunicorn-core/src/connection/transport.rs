@@ -53,7 +53,7 @@ impl Transport for Connection {
             let problem = "the client has sent more than this request";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
-        let socket = self.stream.borrow().duplicate()?;
+        let socket = self.stream.borrow().hand_over()?;
         let exchange = self.exchange.borrow().clone();
         if let Some(exchange) = exchange {
             self.end_exchange(exchange, Liveness::Disconnected);

@@ -54,7 +54,7 @@ impl Connection {
     fn drain_output(&self, gate: &mut Gate<'_, '_>) -> Poll<io::Result<()>> {
         let output = &mut *self.output.borrow_mut();
         let before = output.len();
-        let drained = self.stream.borrow().poll_drain(gate, output);
+        let drained = self.stream.borrow_mut().poll_drain(gate, output);
         let sent = before.saturating_sub(output.len()) as u64;
         self.waits.sent.set(self.waits.sent.get() + sent);
         drained

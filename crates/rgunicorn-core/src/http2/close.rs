@@ -234,7 +234,7 @@ impl Http2 {
     pub(super) fn linger(&self) {
         self.pipe.forget(&self.state);
         let is_open = self.pipe.end() == crate::input::End::Open;
-        if !is_open || self.pipe.stream().borrow().finish_writing().is_err() {
+        if !is_open || self.pipe.stream().borrow_mut().finish_writing().is_err() {
             return self.close();
         }
         self.phase.set(Phase::Lingering);

@@ -43,7 +43,7 @@ impl Http2 {
                 self.peer.client_text()
             );
             // Fails only where the client has reset the connection itself.
-            let _ = self.pipe.stream().borrow().reset_on_close();
+            let _ = self.pipe.stream().borrow_mut().reset_on_close();
             self.leave();
         }
         self.sweep_lanes(now);

@@ -138,7 +138,7 @@ impl Pipe {
     pub(super) fn drain(&self, gate: &mut Gate<'_, '_>) -> (u64, Poll<io::Result<()>>) {
         let output = &mut *self.shared.output.borrow_mut();
         let before = output.len();
-        let drained = self.stream.borrow().poll_drain(gate, output);
+        let drained = self.stream.borrow_mut().poll_drain(gate, output);
         self.blocked.set(drained.is_pending());
         (before.saturating_sub(output.len()) as u64, drained)
     }

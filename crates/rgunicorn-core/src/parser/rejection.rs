@@ -37,6 +37,9 @@ pub enum Rejection {
     /// A TLS handshake, on a port that has no TLS.
     #[error("TLS handshake on a port that speaks plain HTTP")]
     Tls,
+    /// Something else than a TLS handshake, on a port that has TLS.
+    #[error("plain HTTP on a port that speaks TLS: the URL must begin with https://")]
+    PlainText,
     /// Not three parts with single spaces between them (RFC 9112 §3).
     #[error("request line is not method, target and version with single spaces between them")]
     RequestLine,
