@@ -39,11 +39,11 @@ def shared():
     servers = {}
     with ExitStack() as stack:
 
-        def running_already(app):
-            if app not in servers:
-                servers[app] = stack.enter_context(running(app))
-                servers[app].expect_errors()
-            return servers[app]
+        def running_already(app, *flags):
+            if (app, flags) not in servers:
+                servers[app, flags] = stack.enter_context(running(app, *flags))
+                servers[app, flags].expect_errors()
+            return servers[app, flags]
 
         yield running_already
 

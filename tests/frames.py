@@ -61,24 +61,8 @@ def close(code=None, reason=b""):
     return frame(CLOSE, (struct.pack("!H", code) if code else b"") + reason)
 
 
-class RawSocket(Client):
-    """One connection, upgraded unless told otherwise. Use it as a context manager."""
-
-    def __init__(self, server, path="/", *headers, upgrade=UPGRADE, begin=True):
-        super().__init__((server.host, server.port))
-        self.get(path, *upgrade, *headers)
-        if begin:
-            self.accepted()
-
-    def accepted(self):
-        """The head of the 101."""
-        self.response = self.read_one_head()
-        assert self.response.status == 101, self.response.head
-        assert self.response.get("upgrade") == b"websocket"
-        assert self.response.get("connection") == b"upgrade"
-        assert self.response.get("sec-websocket-accept") == ACCEPT
-        assert self.response.get("content-length") is None
-        return self.response
+class Talk:
+    """What is said over whatever has `read_bytes` and `send`."""
 
     def read_frame(self):
         """The next frame, or None at the end of the connection."""
@@ -117,3 +101,23 @@ class RawSocket(Client):
 
     def expect_end(self):
         assert self.read_frame() is None
+
+
+class RawSocket(Talk, Client):
+    """One connection, upgraded unless told otherwise. Use it as a context manager."""
+
+    def __init__(self, server, path="/", *headers, upgrade=UPGRADE, begin=True):
+        super().__init__((server.host, server.port))
+        self.get(path, *upgrade, *headers)
+        if begin:
+            self.accepted()
+
+    def accepted(self):
+        """The head of the 101."""
+        self.response = self.read_one_head()
+        assert self.response.status == 101, self.response.head
+        assert self.response.get("upgrade") == b"websocket"
+        assert self.response.get("connection") == b"upgrade"
+        assert self.response.get("sec-websocket-accept") == ACCEPT
+        assert self.response.get("content-length") is None
+        return self.response

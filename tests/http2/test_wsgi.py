@@ -86,3 +86,13 @@ def test_gthread_answers_the_streams_of_one_connection_at_once(server):
         with Http2Client((s.host, s.port)) as client:
             asked = [client.get("/meet/4") for _ in range(4)]
             assert [client.answer(stream).body for stream in asked] == [b"met"] * 4
+
+
+def test_a_body_that_ends_while_another_answer_is_written_is_not_overlooked(client):
+    post = client.begin("/echo", method="POST")
+    client.send(post, b"begun ")
+    large = client.get("/blocks/100")
+    client.until(lambda: len(client.answers[large].body) > 0)
+    client.send(post, b"and ended", end=True)
+    assert len(client.answer(large).body) == 100 * 65536
+    assert client.answer(post).body == b"begun and ended"

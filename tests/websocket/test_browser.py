@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from command import eventually, free_port
 from conftest import DEADLINE, Lines
 from websockets.sync.client import connect
@@ -93,8 +94,9 @@ def sees(page, words, times=1):
 
 
 def talk(browser, url):
-    """Two pages in a room, and one in another."""
-    ann, bob, other = (browser.new_page() for _ in range(3))
+    """Two pages in a room, and one in another. They share a browser's context, and so its connections."""
+    context = browser.new_context(ignore_https_errors=True)
+    ann, bob, other = (context.new_page() for _ in range(3))
     ann.goto(f"{url}/kitchen?name=ann")
     sees(ann, "ann joined, 1 here")
     bob.goto(f"{url}/kitchen?name=bob")
@@ -120,6 +122,17 @@ def test_two_pages_hear_each_other(server, browser):
 def test_two_pages_hear_each_other_behind_nginx(server, browser, tmp_path):
     with server("examples.chat:app", cwd=ROOT) as s, nginx(tmp_path, s.port) as port:
         talk(browser, f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("flags", [(), ("--http2",)], ids=["http1", "http2"])
+def test_b66_two_pages_hear_each_other_behind_tls(server, browser, tmp_path, flags):
+    mine = Authority(tmp_path).issue("127.0.0.1")
+    with server("examples.chat:app", *mine.flags, *flags, "--access-logfile", "-", cwd=ROOT) as s:
+        talk(browser, f"https://127.0.0.1:{s.port}")
+        assert s.stop() == 0
+        lines = s.stdout.snapshot()
+        expected = "CONNECT /rooms/kitchen?name=ann HTTP/2" if flags else "GET /rooms/kitchen?name=ann HTTP/1.1"
+        assert any(expected in line for line in lines), lines
 
 
 def test_pages_come_back_after_a_reload_of_the_server(server, browser):

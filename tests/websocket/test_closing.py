@@ -267,6 +267,35 @@ def test_frames_behind_the_goodbye_do_no_harm(shared):
         assert ws.read_message() == "alive"
 
 
+def test_what_came_before_a_broken_rule_is_answered_before_it(shared):
+    with RawSocket(shared("sockets:echo")) as ws:
+        ws.send(text("one") + text("two") + frame(TEXT, b"bad", reserved=2) + text("late"))
+        assert [ws.read_message(), ws.read_message()] == ["one", "two"]
+        ws.expect_close(1002)
+        ws.expect_end()
+
+
+def test_a_broken_rule_does_not_wait_for_the_application(server):
+    with server("sockets:late") as s, RawSocket(s) as ws:
+        s.wait_for_note("accepted")
+        ws.send(text("not taken") + frame(TEXT, b"bad", reserved=2))
+        ws.expect_close(1002)
+        ws.expect_end()
+        s.open_gate("take")
+        assert s.wait_for_note("message")["text"] == "not taken"
+        assert ended(s)[0] == 1002
+
+
+def test_a_broken_rule_behind_more_than_is_read_ahead_is_found(server):
+    with server("sockets:late", "--ws-max-queue", "1") as s, RawSocket(s) as ws:
+        s.wait_for_note("accepted")
+        ws.send(text("one") + text("two") + frame(TEXT, b"bad", reserved=2))
+        s.open_gate("take")
+        s.wait_for_note("message", count=2)
+        assert ended(s)[0] == 1002
+        ws.expect_close(1002)
+
+
 # The access log.
 
 

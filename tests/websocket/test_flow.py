@@ -1,5 +1,8 @@
 """Who waits for whom: memory is bounded, whatever a client or an application does not do."""
 
+import contextlib
+import time
+
 import pytest
 from frames import BINARY, PING, PONG, RawSocket, close, frame, text
 
@@ -142,3 +145,20 @@ def test_idle_connections_hold_little_memory(server):
         assert each < 32 * 1024
         for ws in sockets:
             ws.close()
+
+
+def test_silent_websockets_give_the_memory_of_compression_back(server):
+    with server("sockets:echo", "--ws-ping-interval", "0") as s, contextlib.ExitStack() as stack:
+        deflate = "sec-websocket-extensions: permessage-deflate"
+        all_of_them = [stack.enter_context(RawSocket(s, "/", deflate)) for _ in range(100)]
+        for ws in all_of_them:
+            ws.say("a" * 10_000)
+            assert ws.read_frame().reserved == 4
+        before = s.worker_memory()
+        deadline = time.monotonic() + 30
+        while s.worker_memory() > before - 8 * MiB:
+            assert time.monotonic() < deadline, f"{before} to {s.worker_memory()}"
+            time.sleep(0.1)
+        for ws in all_of_them:
+            ws.say("a" * 10_000)
+            assert ws.read_frame().reserved == 4

@@ -17,6 +17,7 @@ use rgunicorn_eventloop::reactor::escape;
 use rgunicorn_eventloop::task::Progress;
 use rgunicorn_eventloop::task::TaskStarter;
 use rgunicorn_eventloop::task::ends_process;
+use rgunicorn_websocket::is_websocket;
 
 use crate::call::Call;
 use crate::call::CallContext;
@@ -218,6 +219,10 @@ impl App for AsgiApp {
                 self.call_for_response(py, &request, responder);
             }
         });
+    }
+
+    fn speaks(&self, protocol: &[u8]) -> bool {
+        self.websocket.is_some() && is_websocket(protocol)
     }
 
     fn running(&self) -> usize {

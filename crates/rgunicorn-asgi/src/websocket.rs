@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
+use rgunicorn_websocket::Failure;
 use rgunicorn_websocket::Handshake;
 use rgunicorn_websocket::Session;
 
@@ -62,10 +63,14 @@ pub(crate) struct Socket {
     unread: RefCell<Unread>,
     /// The payload of a ping that could not be answered yet.
     owed: RefCell<Option<Vec<u8>>>,
+    /// What the client got wrong, while the application has yet to answer what came before it.
+    failure: Cell<Option<Failure>>,
     /// What the application will hear last, once that is known.
     goodbye: RefCell<Option<Goodbye>>,
     ending: Cell<Ending>,
     keepalive: Cell<Option<Keepalive>>,
+    /// Looks since the application last sent a message.
+    quiet: Cell<u32>,
     sleepers: RefCell<Vec<(Weak<Interest>, Sleeper)>>,
 }
 
@@ -96,9 +101,11 @@ impl Socket {
             told: Cell::new(Told::Nothing),
             unread: RefCell::default(),
             owed: RefCell::default(),
+            failure: Cell::default(),
             goodbye: RefCell::default(),
             ending: Cell::new(Ending::None),
             keepalive: Cell::default(),
+            quiet: Cell::new(0),
             sleepers: RefCell::default(),
         })
     }
@@ -141,6 +148,7 @@ impl Awaited for Socket {
             self.hear_more(py);
             return events::receive(py, &message).map(Some);
         }
+        self.fail();
         let goodbye = self.goodbye.borrow().clone();
         match goodbye {
             Some(goodbye) => events::disconnect(py, goodbye.code, &goodbye.reason).map(Some),

@@ -15,6 +15,12 @@ pub trait App: 'static {
     /// complete.
     fn call(&self, request: Request<'_>, responder: Responder);
 
+    /// Whether it takes a stream that is to become `protocol`'s (RFC 8441). It is not asked about
+    /// upgrades of HTTP/1, which may be ignored.
+    fn speaks(&self, _protocol: &[u8]) -> bool {
+        false
+    }
+
     /// What it wants to be called with.
     fn bodies(&self) -> Bodies {
         Bodies::Streamed

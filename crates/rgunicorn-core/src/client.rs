@@ -94,9 +94,7 @@ impl Client {
 
     /// See [`Connection::announce_drain`].
     pub(crate) fn announce_drain(&self) {
-        if let Self::Http1(connection) = self {
-            connection.announce_drain();
-        }
+        either!(self, it => it.announce_drain(), ());
     }
 
     /// See [`Connection::break_off`]. A stream of HTTP/2 that breaks off shows that by itself.

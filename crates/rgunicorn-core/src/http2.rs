@@ -48,6 +48,7 @@ mod push;
 mod request;
 mod response;
 mod transport;
+mod tunnel;
 mod upgrade;
 mod write;
 
@@ -75,6 +76,8 @@ pub(crate) struct Http2 {
     batch: RefCell<Vec<Token>>,
     /// Those whose requests wait for their turn to call the application.
     callable: RefCell<VecDeque<Token>>,
+    /// Whether something may have come that no lane on the list stands for.
+    overheard: Cell<bool>,
     phase: Cell<Phase>,
     /// When the present wait began; deadlines count from here.
     since: Cell<Instant>,
@@ -155,6 +158,7 @@ impl Http2 {
             ready: ReadyList::default(),
             batch: RefCell::default(),
             callable: RefCell::default(),
+            overheard: Cell::new(false),
             phase: Cell::new(Phase::AwaitingFirst),
             since: Cell::new(since),
             turn: Cell::new(Turn::Waiting),
@@ -273,7 +277,7 @@ impl Http2 {
         if self.phase.get() == Phase::Closed {
             return Fate::Over;
         }
-        let waits = !self.callable.borrow().is_empty() || self.is_end_due();
+        let waits = !self.callable.borrow().is_empty() || self.overheard.get() || self.is_end_due();
         if waits || (self.ready.has_some() && !self.pipe.is_blocked()) {
             self.readiness.mark();
         }

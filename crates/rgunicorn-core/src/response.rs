@@ -93,6 +93,12 @@ impl ResponseHead {
         }
     }
 
+    /// The same as HTTP/2 says it (RFC 8441 section 5).
+    pub(crate) fn over_http2(mut self) -> Self {
+        self.status = 200;
+        self
+    }
+
     /// The head of an answer that the server itself gives; it ends the connection.
     pub(crate) fn plain_text(status: u16, length: usize) -> Self {
         let fields =

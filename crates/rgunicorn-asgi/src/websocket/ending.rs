@@ -58,6 +58,9 @@ impl Goodbye {
 /// How long a client may take to answer our goodbye.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long an application may say nothing and keep what its next message could refer to.
+const QUIET: Duration = Duration::from_secs(5);
+
 impl Socket {
     /// Says goodbye, if nobody has, and waits for the client to say so too.
     pub(super) fn say_goodbye(&self, code: CloseCode, reason: &str) {
@@ -72,6 +75,7 @@ impl Socket {
         self.part_from(Goodbye::new(code.get(), reason));
         self.put(&frame);
         Python::attach(|py| self.hear(py)); // the goodbye may be behind messages nobody wants now
+        self.fail();
     }
 
     /// The client said goodbye, and was answered.
@@ -80,10 +84,19 @@ impl Socket {
         self.finish();
     }
 
-    /// The client broke a rule, and was told (RFC 6455 section 7.1.7).
-    pub(super) fn fail(&self, code: CloseCode, reason: String) {
-        tracing::debug!("A WebSocket was closed with {}: {reason}", code.get());
-        self.part_from(Goodbye::new(code.get(), reason));
+    /// Tells a client that broke a rule, if it has (RFC 6455 section 7.1.7).
+    pub(super) fn fail(&self) {
+        let Some(failure) = self.failure.take() else {
+            return;
+        };
+        let code = failure.code().get();
+        tracing::debug!("A WebSocket was closed with {code}: {failure}");
+        let mut frame = Vec::new();
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.sender.fail(&failure, &mut frame);
+        }
+        self.put(&frame);
+        self.part_from(Goodbye::new(code, failure.to_string()));
         self.finish();
     }
 
@@ -148,6 +161,17 @@ impl Socket {
         }
     }
 
+    /// Gives memory back that only compression needs.
+    fn rest_if_quiet(&self) {
+        let quiet = self.quiet.get().saturating_add(1);
+        self.quiet.set(quiet);
+        if quiet == looks_of(QUIET)
+            && let Some(session) = &mut *self.session.borrow_mut()
+        {
+            session.sender.rest();
+        }
+    }
+
     fn look_at_silence(&self, now: Instant) {
         let Some(mut keepalive) = self.keepalive.get() else {
             return;
@@ -188,6 +212,7 @@ impl Watcher for Socket {
             }
             // Messages are delivered in the turn in which they come.
             self.wake(|sleeper| sleeper.resume(py));
+            self.fail(); // it has had its chance
         });
     }
 
@@ -203,8 +228,10 @@ impl Watcher for Socket {
     }
 
     fn look(&self, now: Instant) {
+        self.fail();
         self.pay();
         self.inbox.borrow_mut().rest();
+        self.rest_if_quiet();
         match self.ending.get() {
             Ending::None => self.look_at_silence(now),
             Ending::Awaiting { looks } if looks >= looks_of(PATIENCE) => self.finish(),
@@ -215,6 +242,7 @@ impl Watcher for Socket {
 
     fn ended(&self) {
         Python::attach(|py| self.hear(py)); // what came before the end counts
+        self.fail();
         self.part_from(Goodbye::abnormal());
     }
 }

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 use rgunicorn_core::responder::Responder;
-use rgunicorn_websocket::CloseCode;
 use rgunicorn_websocket::Event;
+use rgunicorn_websocket::Failure;
 use rgunicorn_websocket::Session;
 
 use super::Socket;
@@ -27,7 +27,7 @@ enum Stop {
     /// The client says goodbye.
     Close(u16, String),
     /// The client broke a rule, or sent too much.
-    Failure(CloseCode, String),
+    Failure(Failure),
 }
 
 /// What is done with messages.
@@ -60,8 +60,16 @@ impl Socket {
                     return;
                 }
                 Stop::Close(code, reason) => return self.closed_by_client(code, reason),
-                Stop::Failure(code, reason) => return self.fail(code, reason),
+                Stop::Failure(failure) => return self.heard_failure(failure),
             }
+        }
+    }
+
+    /// What came before it may still be answered: by who waits for it, at once.
+    fn heard_failure(&self, failure: Failure) {
+        self.failure.set(Some(failure));
+        if self.interest() == Interest::Drop || self.inbox.borrow().is_empty() {
+            self.fail();
         }
     }
 
@@ -159,10 +167,7 @@ impl Ear<'_> {
                     session.sender.answer(close, replies);
                     break Stop::Close(close.number(), close.reason.to_owned());
                 }
-                Err(failure) => {
-                    session.sender.fail(&failure, replies);
-                    break Stop::Failure(failure.code(), failure.to_string());
-                }
+                Err(failure) => break Stop::Failure(failure),
             }
         };
         unread.start = length - bytes.len();

@@ -38,6 +38,9 @@ pub(crate) enum Rejected {
     /// RFC 9110 section 7.8: the body would have to be read before the switch.
     #[error("a request for a WebSocket has no body")]
     Body,
+    /// RFC 8441 section 5: the body of the request is the WebSocket.
+    #[error("a request for a WebSocket leaves its stream open")]
+    Ended,
     /// The server is about to end.
     #[error("Service Unavailable")]
     Draining,
@@ -46,13 +49,19 @@ pub(crate) enum Rejected {
 impl Opening {
     /// Looks at a request. Costs an ordinary one next to nothing.
     pub(crate) fn of(head: &Head) -> Self {
-        if !head.protocol().is_some_and(is_websocket) || head.method() != "GET" {
+        if !head.protocol().is_some_and(is_websocket) {
             return Self::None;
         }
-        if head.framing() != Framing::Empty {
-            return Self::Refused(Rejected::Body);
+        let carrier = carrier(head.version());
+        match (carrier, head.framing()) {
+            (Carrier::Upgrade, _) if head.method() != "GET" => return Self::None,
+            (Carrier::Upgrade, Framing::Empty)
+            // Of unknown length: the stream is open.
+            | (Carrier::ExtendedConnect, Framing::Chunked) => {}
+            (Carrier::Upgrade, _) => return Self::Refused(Rejected::Body),
+            (Carrier::ExtendedConnect, _) => return Self::Refused(Rejected::Ended),
         }
-        match Handshake::read(carrier(head.version()), head.method(), head.fields()) {
+        match Handshake::read(carrier, head.method(), head.fields()) {
             Ok(handshake) => Self::Asked(handshake),
             Err(refusal) => Self::Refused(Rejected::Handshake(refusal)),
         }
@@ -70,7 +79,7 @@ impl Rejected {
     fn status(self) -> u16 {
         match self {
             Self::Handshake(refusal) => refusal.status(),
-            Self::Body => 400,
+            Self::Body | Self::Ended => 400,
             Self::Draining => 503,
         }
     }
@@ -79,7 +88,12 @@ impl Rejected {
     pub(crate) fn answer(self, responder: &Responder) {
         tracing::debug!("Refused a WebSocket: {self}");
         let text = format!("{self}\n");
-        let mut head = match plain_text(self.status(), text.len()) {
+        let status = match responder.head().version() {
+            // A 426 names a protocol for this connection, which HTTP/2 has no word for.
+            Version::Http2 if self.status() == 426 => 400,
+            Version::Http10 | Version::Http11 | Version::Http2 => self.status(),
+        };
+        let mut head = match plain_text(status, text.len()) {
             Ok(head) => head,
             Err(_) => return responder.abort(),
         };

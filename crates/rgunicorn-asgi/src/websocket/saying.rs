@@ -95,6 +95,7 @@ impl Socket {
         if self.goodbye.borrow().is_some() {
             return Err(disconnected());
         }
+        self.quiet.set(0);
         let mut frame = self.context.scratch.take();
         frame.clear();
         let rest = match &mut *self.session.borrow_mut() {

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use h2::Reason;
+use http::header::CONTENT_LENGTH;
 
 use super::Http2;
 use super::lane::End;
@@ -73,12 +74,16 @@ impl Http2 {
         let is_complete = outbound.stage == Stage::Complete;
         let trails = outbound.promises_trailers() && request.accepts_trailers();
         let is_to_head = request.method() == "HEAD";
-        let whole = is_complete && outbound.parts <= 1 && !trails && !is_to_head;
+        let is_tunnel = exchange.is_tunnel.get();
+        let whole = is_complete && outbound.parts <= 1 && !trails && !is_to_head && !is_tunnel;
         let whole = whole.then(|| outbound.body.len());
-        let answer = response::response(head, &self.date(), whole).map_err(|error| {
+        let mut answer = response::response(head, &self.date(), whole).map_err(|error| {
             tracing::error!("A response cannot be sent: {error}");
             Sent::Aborted
         })?;
+        if is_tunnel {
+            answer.headers_mut().remove(CONTENT_LENGTH); // RFC 9110 section 9.3.6
+        }
         let is_empty = outbound.body.is_empty() || is_to_head || is_bodiless(head.status());
         let end = if is_complete && is_empty && outbound.trailers.as_bytes().is_empty() {
             End::Here

@@ -62,9 +62,8 @@ impl Http2 {
         if lane.is_reset() {
             return self.client_left(token, &lane);
         }
-        let usual = read.and_then(|()| refuse_other_protocols(&exchange));
         let claimed = parts.uri.scheme_str();
-        match usual.and_then(|()| self.take_forwarded(&lane, &exchange, claimed)) {
+        match read.and_then(|()| self.take_forwarded(&lane, &exchange, claimed)) {
             Ok(()) => self.callable.borrow_mut().push_back(token),
             Err(rejection) => self.reject(token, &lane, rejection),
         }
@@ -101,6 +100,10 @@ impl Http2 {
     pub(crate) fn advance<A: App>(&self, app: &A) {
         let mut batch = self.batch.take();
         self.ready.take(&mut batch, usize::MAX);
+        if self.overheard.replace(false) {
+            batch.clear();
+            batch.extend(0..self.lanes.borrow().len());
+        }
         for token in batch.drain(..) {
             let lane = self.lane(token);
             lane.readiness.begin();
@@ -116,6 +119,9 @@ impl Http2 {
         };
         lane.readiness.mark(); // for its turn to write
         let fed = match lane.stage.get() {
+            Stage::Exchanging if exchange.is_tunnel.get() => {
+                return self.advance_tunnel(token, lane, &exchange);
+            }
             Stage::Gathering => return self.gather(token, lane),
             Stage::Callable | Stage::Free => Fed::Nothing,
             Stage::Exchanging => lane.feed(&exchange),
@@ -158,6 +164,14 @@ impl Http2 {
         let Some(exchange) = lane.exchange() else {
             return;
         };
+        if exchange
+            .head
+            .borrow()
+            .protocol()
+            .is_some_and(|protocol| !app.speaks(protocol))
+        {
+            return self.reject(token, lane, Rejection::Protocol);
+        }
         let most = self.state.settings.most_calls;
         if most.is_some_and(|most| app.running() >= most.get()) {
             return self.refuse(token, lane);
@@ -244,14 +258,6 @@ impl Http2 {
     /// The client took its request back.
     pub(super) fn client_left(&self, token: Token, lane: &Lane) {
         self.drop_lane(token, lane, Reason::CANCEL);
-    }
-}
-
-/// An extended CONNECT is for a protocol that nobody speaks here (RFC 8441 section 4).
-fn refuse_other_protocols(exchange: &Exchange) -> Result<(), Rejection> {
-    match exchange.head.borrow().protocol() {
-        Some(_) => Err(Rejection::Connect),
-        None => Ok(()),
     }
 }
 

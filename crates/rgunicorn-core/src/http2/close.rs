@@ -63,10 +63,15 @@ impl Http2 {
 
     /// Ends a stream before its answer was complete.
     pub(super) fn drop_lane(&self, token: Token, lane: &Lane, reason: Reason) {
+        lane.reset(reason);
+        self.let_go(token, lane);
+    }
+
+    /// Ends an exchange whose stream has ended.
+    pub(super) fn let_go(&self, token: Token, lane: &Lane) {
         let Some(exchange) = lane.exchange() else {
             return;
         };
-        lane.reset(reason);
         if exchange.outbound.borrow().written.is_some() {
             self.log(lane, &exchange);
         }

@@ -11,6 +11,7 @@ use super::Http2;
 use super::Phase;
 use super::lane::Lane;
 use super::lane::Stage;
+use super::tunnel;
 use crate::connection::Fate;
 use crate::exchange::Exchange;
 use crate::exchange::Expectation;
@@ -45,10 +46,8 @@ impl Http2 {
             let _ = self.pipe.stream().borrow_mut().reset_on_close();
             self.leave();
         }
-        self.sweep_lanes();
-        if self.is_idle() {
-            self.pipe.rest_output();
-        }
+        self.sweep_lanes(now);
+        self.pipe.rest_output();
         self.sweep_connection(now);
         if self.phase.get() == Phase::Closed {
             Fate::Over
@@ -128,19 +127,19 @@ impl Http2 {
         (draining || wanted) && self.goodbye.get() == Goodbye::Unsaid
     }
 
-    fn sweep_lanes(&self) {
+    fn sweep_lanes(&self, now: Instant) {
         if self.busy_lanes() == 0 {
             return;
         }
         let lanes = self.lanes.borrow().clone();
         for lane in lanes {
             if let Some(exchange) = lane.exchange() {
-                self.sweep_lane(&lane, &exchange);
+                self.sweep_lane(&lane, &exchange, now);
             }
         }
     }
 
-    fn sweep_lane(&self, lane: &Lane, exchange: &Exchange) {
+    fn sweep_lane(&self, lane: &Lane, exchange: &Exchange, now: Instant) {
         if self.takes_nothing(lane, exchange) {
             tracing::info!(
                 "Response was not read in time by ip={}",
@@ -157,6 +156,9 @@ impl Http2 {
                 self.drop_lane(lane.token, lane, Reason::CANCEL);
             }
             self.write();
+        } else if let Some(watcher) = exchange.watcher() {
+            watcher.look(now);
+            tunnel::rest(exchange);
         }
     }
 
@@ -194,7 +196,7 @@ impl Http2 {
     fn does_not_send(&self, lane: &Lane, exchange: &Exchange) -> bool {
         let wanted = lane.stage.get() == Stage::Gathering || exchange.awaits_body();
         let holds_back = exchange.inbound.borrow().expectation == Expectation::Waiting;
-        if holds_back || !wanted {
+        if holds_back || !wanted || exchange.is_tunnel.get() {
             return false;
         }
         let length = match exchange.head.borrow().framing() {

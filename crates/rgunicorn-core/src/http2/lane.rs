@@ -42,6 +42,8 @@ pub(super) struct Lane {
     /// Body bytes that the application has or may have, and whose room the
     /// client has not got back.
     held: Cell<usize>,
+    /// Whether a tunnel has not been told of what came before it began.
+    pub(super) came_early: Cell<bool>,
 }
 
 /// What a lane waits for.
@@ -106,6 +108,7 @@ impl Lane {
             stage: Cell::default(),
             waits: Waits::default(),
             held: Cell::new(0),
+            came_early: Cell::new(false),
         })
     }
 
@@ -114,6 +117,7 @@ impl Lane {
         self.exchange.replace(Some(exchange));
         self.ends.replace(ends);
         self.held.set(0);
+        self.came_early.set(false);
         self.waits.received.set(0);
         self.waits.sent.set(0);
         self.waits.write.set(Wait::default());
@@ -145,7 +149,8 @@ impl Lane {
             return Fed::Nothing;
         };
         let mut fed = Fed::Nothing;
-        while inbound.data.len() < BODY_HIGH_WATER {
+        // h2 holds what is left here, and of small frames but few: those of a tunnel would end the connection.
+        while inbound.data.len() < BODY_HIGH_WATER || exchange.is_tunnel.get() {
             match self.next_data(receive, &mut inbound) {
                 Poll::Ready(Fed::Nothing) => return Fed::Something, // that was its end
                 Poll::Ready(Fed::Something) => fed = Fed::Something,

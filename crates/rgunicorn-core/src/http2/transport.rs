@@ -42,7 +42,7 @@ impl Transport for Lane {
     }
 
     fn begin_tunnel(&self) -> Result<(), Misuse> {
-        Err(Misuse::NoTunnel)
+        self.tunnel()
     }
 
     fn is_draining(&self) -> bool {

@@ -35,7 +35,11 @@ impl Http2 {
 
     /// Has h2 make frames of what it was given, and writes them.
     pub(super) fn push_out(&self, gate: &mut Gate<'_, '_>) -> Progress {
+        let unread = self.pipe.unread();
         let polled = self.poll_h2();
+        if self.pipe.unread() != unread {
+            self.look_at_all_lanes(); // their turn to be fed is over
+        }
         let (sent, drained) = self.pipe.drain(gate);
         self.waits.sent.set(self.waits.sent.get() + sent);
         self.frames.borrow_mut().credit(sent);

@@ -64,6 +64,9 @@ pub enum Rejection {
     /// This server is no proxy (RFC 9110 §9.3.6).
     #[error("method CONNECT is not supported")]
     Connect,
+    /// An extended CONNECT for what no application here speaks (RFC 8441 §4).
+    #[error("the protocol that CONNECT asks for is not supported")]
+    Protocol,
 
     /// A field line that starts with a space or tab (RFC 9112 §5.2).
     #[error("folded header field")]
@@ -187,7 +190,7 @@ impl Rejection {
             Self::RequestLineTooLong => 414,
             Self::Expectation => 417,
             Self::FieldTooLarge | Self::TooManyFields => 431,
-            Self::Connect | Self::TransferCoding => 501,
+            Self::Connect | Self::Protocol | Self::TransferCoding => 501,
             _ => 400,
         }
     }

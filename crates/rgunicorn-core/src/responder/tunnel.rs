@@ -9,6 +9,7 @@ use crate::exchange::BodyState;
 use crate::exchange::Content;
 use crate::exchange::Liveness;
 use crate::exchange::Stage;
+use crate::parser::Version;
 use crate::response::ResponseHead;
 use crate::tunnel::Watcher;
 
@@ -45,6 +46,10 @@ impl Responder {
         transport.begin_tunnel()?;
         self.exchange.is_tunnel.set(true);
         self.exchange.inbound.borrow_mut().body = BodyState::Arriving;
+        let head = match self.head().version() {
+            Version::Http2 => head.over_http2(),
+            Version::Http10 | Version::Http11 => head,
+        };
         let mut outbound = self.exchange.outbound.borrow_mut();
         outbound.content = Content::Unknown;
         outbound.stage = Stage::Open;
