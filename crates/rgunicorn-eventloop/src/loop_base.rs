@@ -80,6 +80,27 @@ pub(crate) fn has_caught() -> bool {
     CAPTURE.with_borrow(|capture| matches!(capture, Capture::Caught(_)))
 }
 
+/// Whether the first step of a task is waited for.
+#[inline]
+pub(crate) fn wants_step() -> bool {
+    CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted))
+}
+
+/// Catches what was given to `call_soon` if it is the step waited for. Reports whether it was.
+pub(crate) fn catch_step(
+    callback: &Bound<'_, PyAny>,
+    context: Option<Borrowed<'_, '_, PyAny>>,
+) -> PyResult<bool> {
+    if !is_step(callback)? {
+        return Ok(false);
+    }
+    CAPTURE.replace(Capture::Caught(Step {
+        callback: callback.clone().unbind(),
+        context: context.map(|context| context.to_owned().unbind()),
+    }));
+    Ok(true)
+}
+
 #[pymethods]
 impl LoopBase {
     #[new]
@@ -126,13 +147,11 @@ impl LoopBase {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let wanted = CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted));
-        if wanted && args.is_empty() && is_step(&callback)? {
-            CAPTURE.replace(Capture::Caught(Step {
-                callback: callback.unbind(),
-                context: context.map(Bound::unbind),
-            }));
-            return Ok(py.None().into_bound(py));
+        if wants_step() && args.is_empty() {
+            let context = context.as_ref().map(Bound::as_borrowed);
+            if catch_step(&callback, context)? {
+                return Ok(py.None().into_bound(py));
+            }
         }
         schedule::mark();
         let this = slf.get();
