@@ -131,6 +131,8 @@ def new_event_loop() -> EventLoop:
 
 def run(main: Coroutine[Any, Any, _T], *, debug: "bool | None" = None) -> _T:
     """As `asyncio.run`, on a loop of this module."""
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("rgunicorn.eventloop.run() cannot be called from a running event loop")
     if sys.version_info >= (3, 11):
         with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
             return runner.run(main)
@@ -139,8 +141,6 @@ def run(main: Coroutine[Any, Any, _T], *, debug: "bool | None" = None) -> _T:
 
 def _run_without_runner(main, debug):
     """What `asyncio.run` does, for Python 3.10."""
-    if asyncio._get_running_loop() is not None:
-        raise RuntimeError("rgunicorn.eventloop.run() cannot be called from a running event loop")
     loop = new_event_loop()
     try:
         asyncio.set_event_loop(loop)

@@ -281,6 +281,11 @@ impl StreamTransport {
     }
 
     #[getter]
+    fn _paused(&self, py: Python<'_>) -> bool {
+        self.state.get(py).paused
+    }
+
+    #[getter]
     fn _protocol_paused(&self, py: Python<'_>) -> bool {
         self.state.get(py).protocol_paused
     }

@@ -122,12 +122,15 @@ impl LoopCore {
             return Ok(Limit::Now);
         }
         Ok(match self.first_deadline(py)? {
-            Some(when) => match Duration::try_from_secs_f64(when - now()) {
-                Ok(Duration::ZERO) => Limit::Now,
-                Ok(time) => Limit::After(time.min(LONGEST)),
-                Err(_) if when > 0.0 && when.is_infinite() => Limit::Never,
-                Err(_) => Limit::Now,
-            },
+            Some(when) => {
+                let left = when - now();
+                match Duration::try_from_secs_f64(left) {
+                    Ok(Duration::ZERO) => Limit::Now,
+                    Ok(time) => Limit::After(time.min(LONGEST)),
+                    Err(_) if left > 0.0 => Limit::After(LONGEST), // endless
+                    Err(_) => Limit::Now,
+                }
+            }
             None => Limit::Never,
         })
     }
