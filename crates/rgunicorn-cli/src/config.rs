@@ -31,6 +31,7 @@ use crate::settings::Settings;
 
 pub(crate) mod application;
 mod check;
+mod event_loop;
 mod hooks;
 pub(crate) mod process;
 pub(crate) mod logging;
@@ -38,6 +39,7 @@ mod proxy;
 mod python;
 mod reload;
 
+pub(crate) use event_loop::EventLoop;
 pub(crate) use logging::LogLevel;
 use logging::Logging;
 pub(crate) use reload::Engine;
@@ -72,6 +74,7 @@ pub(crate) struct Config {
     /// Threads of a worker on which the application is called.
     pub(crate) threads: usize,
     pub(crate) lifespan: Lifespan,
+    pub(crate) event_loop: EventLoop,
     /// Whether files are handed to the kernel.
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
@@ -196,6 +199,7 @@ impl Checked<'_> {
         let proxy = self.proxy()?;
         let logging = self.logging()?;
         let reload = self.reload()?;
+        let event_loop = self.event_loop()?;
         let settings = &self.settings;
         let directory = self.directory(here)?;
         // Where the directory changes again later, these files must not.
@@ -229,6 +233,7 @@ impl Checked<'_> {
             header_map: self.one_of("header_map", &settings.header_map, &HEADER_MAPS)?,
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
+            event_loop,
             root_path: settings.root_path.clone(),
             // An import cannot be undone, and changed code has to be imported.
             preload_app: settings.preload_app && reload.is_none(),
