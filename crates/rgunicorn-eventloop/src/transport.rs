@@ -281,6 +281,16 @@ impl StreamTransport {
     }
 
     #[getter]
+    fn _closing(&self, py: Python<'_>) -> bool {
+        self.is_closing(py)
+    }
+
+    #[getter]
+    fn _conn_lost(&self, py: Python<'_>) -> u32 {
+        self.state.get(py).lost
+    }
+
+    #[getter]
     fn _paused(&self, py: Python<'_>) -> bool {
         self.state.get(py).paused
     }
