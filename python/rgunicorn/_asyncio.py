@@ -1,4 +1,4 @@
-"""The event loop class that Rust drives, and the root task of a worker: all our asyncio code in Python."""
+"""The event loop classes of a worker, and the root task of a worker: all our asyncio code in Python."""
 
 import asyncio
 import inspect
@@ -8,6 +8,7 @@ import sys
 import weakref
 from collections.abc import Iterable
 
+from rgunicorn import eventloop
 from rgunicorn._rgunicorn import LoopBase, add_task, complete_tasks, count_tasks_by, mark_scheduled
 
 
@@ -29,7 +30,19 @@ class _Selector(selectors.EpollSelector):
         return events
 
 
-class EventLoop(LoopBase, asyncio.SelectorEventLoop):
+class _WakesForSignals:
+    """A loop that the interpreter wakes for any signal: its handlers run only once we are back in Python."""
+
+    def _watch_signals(self):
+        signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def remove_signal_handler(self, sig):
+        removed = super().remove_signal_handler(sig)
+        self._watch_signals()
+        return removed
+
+
+class StockLoop(_WakesForSignals, LoopBase, asyncio.SelectorEventLoop):
     """The stock selector loop, on the worker's tokio runtime once `attach` was called."""
 
     def __init__(self):
@@ -49,28 +62,31 @@ class EventLoop(LoopBase, asyncio.SelectorEventLoop):
         self._rgunicorn_selector.reactor = reactor
         self._watch_signals()
 
-    def _watch_signals(self):
-        """Has the interpreter wake the loop for any signal: its handlers run only once we are back in Python."""
-        signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
-
-    def remove_signal_handler(self, sig):
-        removed = super().remove_signal_handler(sig)
-        self._watch_signals()
-        return removed
-
     def call_at(self, when, callback, *args, context=None):
         mark_scheduled()
         return super().call_at(when, callback, *args, context=context)
 
 
-def make_loop():
-    """The worker's event loop, made current."""
+class OwnLoop(_WakesForSignals, eventloop.EventLoop):
+    """Our loop, on the worker's tokio runtime once `attach` was called."""
+
+    def attach(self, reactor):
+        """From now on the loop sleeps in turns of `reactor`; None detaches it."""
+        self.use_reactor(reactor)
+        self._watch_signals()
+
+
+_LOOPS = {"asyncio": StockLoop, "rgunicorn": OwnLoop}
+
+
+def make_loop(kind):
+    """The worker's event loop, made current. The setting `asgi_loop` says which."""
     if sys.version_info < (3, 12) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
         # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
         asyncio.set_event_loop_policy(None)
     if sys.version_info < (3, 12):
         _let_tasks_join_late()
-    loop = EventLoop()
+    loop = _LOOPS[kind]()
     asyncio.set_event_loop(loop)
     return loop
 

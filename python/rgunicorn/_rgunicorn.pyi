@@ -86,3 +86,36 @@ class Embedded:
     def threads_left(self) -> int: ...
     def stop_lifespan(self) -> asyncio.Future[None] | None: ...
     def close(self) -> None: ...
+
+class Handle(asyncio.Handle):
+    """What `call_soon` returns on our event loop."""
+
+class TimerHandle(asyncio.TimerHandle):
+    """What `call_later` and `call_at` return on our event loop."""
+
+class LoopCore:
+    """The hot half of `rgunicorn.eventloop.EventLoop`. What it has in place of asyncio's methods is typed there."""
+
+    def epoll(self) -> int:
+        """The descriptor that is readable when the loop has events to look at."""
+
+    def watched_for(self, fd: Any) -> tuple[int, asyncio.Handle | None, asyncio.Handle | None]:
+        """What a file is watched for, as `selectors` counts, and the handles of its reader and its writer."""
+
+    def use_reactor(self, reactor: Any) -> None:
+        """From now on the loop sleeps in turns of a worker's runtime; None ends that."""
+
+    def release(self) -> None:
+        """Give the descriptors back; the loop is closed."""
+
+class StreamTransport(asyncio.Transport):
+    """A connected stream socket of our event loop."""
+
+    def __init__(
+        self,
+        event_loop: LoopCore,
+        socket: Any,
+        protocol: asyncio.BaseProtocol,
+        extra: dict[str, Any],
+        server: asyncio.AbstractServer | None,
+    ) -> None: ...

@@ -191,6 +191,10 @@ def runs_no_lifespan(s):
     assert s.told()["lifespan"] is False
 
 
+def runs_the_loop_in_rust(s):
+    assert "rgunicorn.eventloop.EventLoop" in s.told()["loop"]
+
+
 def ends_the_silent(s):
     with s.connect() as client:
         assert client.read_until_eof() == b""
@@ -376,7 +380,6 @@ def has_no_control_socket(s):
 ELSEWHERE = {"somewhere/elsewhere.py": (APPS / "hello.py").read_text() + "\nfound = answering(b'elsewhere')\n"}
 PROXIED = {"forwarded_host": True, "forwarded_prefix": True, "forwarder_headers": "OTHER"}
 NO_EFFECT = {
-    "asgi_loop": "uvloop",
     "http_parser": "fast",
     "worker_tmp_dir": "/dev/shm",
     "uwsgi_allow_ips": "*",
@@ -457,6 +460,7 @@ CASES = [
     Case("drain delay", {"drain_delay": 1}, serves_after_term),
     Case("keep-alive", {"keepalive": 0}, closes_after_an_answer),
     Case("lifespan", {"asgi_lifespan": "off"}, runs_no_lifespan),
+    Case("event loop", {"asgi_loop": "rgunicorn"}, runs_the_loop_in_rust),
     Case("header timeout", {"header_timeout": 1}, ends_the_silent),
     Case("body timeout", {"body_timeout": 1}, ends_half_a_body),
     Case(

@@ -32,6 +32,7 @@ use crate::settings::Settings;
 
 pub(crate) mod application;
 mod check;
+mod event_loop;
 mod hooks;
 mod http2;
 pub(crate) mod process;
@@ -43,6 +44,7 @@ mod ssl_context;
 mod tls;
 mod websocket;
 
+pub(crate) use event_loop::EventLoop;
 pub(crate) use logging::LogLevel;
 use logging::Logging;
 pub(crate) use reload::Engine;
@@ -82,6 +84,7 @@ pub(crate) struct Config {
     pub(crate) lifespan: Lifespan,
     /// How WebSockets of ASGI applications are served, if at all.
     pub(crate) websocket: Option<WebSocket>,
+    pub(crate) event_loop: EventLoop,
     /// Whether files are handed to the kernel.
     pub(crate) sendfile: bool,
     pub(crate) header_map: HeaderMap,
@@ -209,6 +212,7 @@ impl Checked<'_> {
         let proxy = self.proxy()?;
         let logging = self.logging()?;
         let reload = self.reload()?;
+        let event_loop = self.event_loop()?;
         let directory = self.directory(here)?;
         let tls = self.tls(&directory)?;
         let settings = &self.settings;
@@ -245,6 +249,7 @@ impl Checked<'_> {
             forwarder_headers: ForwarderHeaders::new(settings.forwarder_headers.clone()),
             lifespan: self.one_of("asgi_lifespan", &settings.asgi_lifespan, &LIFESPANS)?,
             websocket: self.websocket()?,
+            event_loop,
             root_path: settings.root_path.clone(),
             // An import cannot be undone, and changed code has to be imported.
             preload_app: settings.preload_app && reload.is_none(),

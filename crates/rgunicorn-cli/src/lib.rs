@@ -48,9 +48,17 @@ mod _rgunicorn {
     #[pymodule_export]
     use rgunicorn_eventloop::census::count_tasks_by;
     #[pymodule_export]
+    use rgunicorn_eventloop::handle::Handle;
+    #[pymodule_export]
+    use rgunicorn_eventloop::handle::TimerHandle;
+    #[pymodule_export]
     use rgunicorn_eventloop::loop_base::LoopBase;
     #[pymodule_export]
     use rgunicorn_eventloop::loop_base::mark_scheduled;
+    #[pymodule_export]
+    use rgunicorn_eventloop::loop_core::LoopCore;
+    #[pymodule_export]
+    use rgunicorn_eventloop::transport::StreamTransport;
 
     #[pymodule_export]
     use crate::embedded::Embedded;
@@ -101,6 +109,7 @@ mod _rgunicorn {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        rgunicorn_eventloop::loop_core::add_fast_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -7,6 +7,8 @@
 //! The interpreter is held for the whole turn and released only while the
 //! thread sleeps ([`park`]).
 
+pub mod transport;
+pub mod loop_core;
 pub mod reactor;
 pub mod drive;
 pub mod guest;
@@ -19,6 +21,15 @@ pub mod descriptor;
 pub mod holders;
 pub mod traceback;
 pub mod interned;
+mod send_queue;
+mod received;
+mod writable;
+mod watched;
+mod timers;
+pub mod handle;
+mod call;
+mod attached;
+mod poller;
 mod alarm;
 mod watch;
 mod schedule;

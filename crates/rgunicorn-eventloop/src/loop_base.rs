@@ -42,21 +42,11 @@ enum Capture {
     Caught(Step),
 }
 
-impl Capture {
-    /// Whether this is what is to be caught.
-    fn wants(&self, callback: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -> PyResult<bool> {
-        match self {
-            Self::Off | Self::Caught(_) => Ok(false),
-            Self::Wanted => Ok(args.is_empty() && is_step(callback)?),
-            Self::WakeUpWanted => Ok(args.len() == 1),
-        }
-    }
-}
-
 /// A step of a task: what to call, and the context to call it in.
 pub(crate) struct Step {
     callback: Py<PyAny>,
-    args: Py<PyTuple>,
+    /// That of a wake-up: the future that was resolved.
+    argument: Option<Py<PyAny>>,
     context: Option<Py<PyAny>>,
 }
 
@@ -64,15 +54,16 @@ impl Step {
     /// Runs the step in its task's own context.
     pub(crate) fn run(&self, py: Python<'_>) -> PyResult<()> {
         let callback = self.callback.bind(py);
-        match &self.context {
-            Some(context) => {
+        match (&self.context, &self.argument) {
+            (Some(context), Some(argument)) => {
                 let run = context.bind(py).getattr(intern!(py, "run"))?;
-                match self.args.bind(py).iter().next() {
-                    Some(argument) => run.call1((callback, argument))?,
-                    None => run.call1((callback,))?,
-                }
+                run.call1((callback, argument))?
             }
-            None => callback.call1(self.args.bind(py))?,
+            (Some(context), None) => context
+                .bind(py)
+                .call_method1(intern!(py, "run"), (callback,))?,
+            (None, Some(argument)) => callback.call1((argument,))?,
+            (None, None) => callback.call0()?,
         };
         Ok(())
     }
@@ -109,6 +100,31 @@ fn capture_as<T>(
 /// `call_soon`, and is now counted.
 pub(crate) fn has_caught() -> bool {
     CAPTURE.with_borrow(|capture| matches!(capture, Capture::Caught(_)))
+}
+
+/// Whether a step of a task is waited for.
+#[inline]
+pub(crate) fn is_catching() -> bool {
+    CAPTURE.with_borrow(|capture| matches!(capture, Capture::Wanted | Capture::WakeUpWanted))
+}
+
+/// Catches what was given to `call_soon` if it is the step waited for: a first one has no
+/// argument, a wake-up has one. Reports whether it was.
+pub(crate) fn catch_step(
+    callback: &Bound<'_, PyAny>,
+    argument: Option<Borrowed<'_, '_, PyAny>>,
+    context: Option<Borrowed<'_, '_, PyAny>>,
+) -> PyResult<bool> {
+    let is_wake_up = CAPTURE.with_borrow(|capture| matches!(capture, Capture::WakeUpWanted));
+    if is_wake_up != argument.is_some() || !(is_wake_up || is_step(callback)?) {
+        return Ok(false);
+    }
+    CAPTURE.replace(Capture::Caught(Step {
+        callback: callback.clone().unbind(),
+        argument: argument.map(|argument| argument.to_owned().unbind()),
+        context: context.map(|context| context.to_owned().unbind()),
+    }));
+    Ok(true)
 }
 
 #[pymethods]
@@ -157,13 +173,12 @@ impl LoopBase {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if CAPTURE.with_borrow(|capture| capture.wants(&callback, &args))? {
-            CAPTURE.replace(Capture::Caught(Step {
-                callback: callback.unbind(),
-                args: args.unbind(),
-                context: context.map(Bound::unbind),
-            }));
-            return Ok(py.None().into_bound(py));
+        if is_catching() && args.len() < 2 {
+            let argument = args.iter_borrowed().next();
+            let context = context.as_ref().map(Bound::as_borrowed);
+            if catch_step(&callback, argument, context)? {
+                return Ok(py.None().into_bound(py));
+            }
         }
         schedule::mark();
         let this = slf.get();

@@ -24,6 +24,7 @@ use crate::alarm::Alarm;
 use crate::confined;
 use crate::drive;
 use crate::guest;
+use crate::poller::Limit;
 use crate::schedule;
 use crate::watch::watch;
 
@@ -155,22 +156,39 @@ impl Reactor {
     /// Raises whatever `SystemExit` or `KeyboardInterrupt` left a task.
     #[pyo3(signature = (timeout))]
     fn turn(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+        let limit = match timeout {
+            None => Limit::Never,
+            Some(seconds) if seconds <= 0.0 => Limit::Now,
+            Some(seconds) => {
+                Limit::After(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4))
+            }
+        };
+        self.take_turn(py, limit)
+    }
+
+    /// asyncio's selector found no more events.
+    #[pyo3(name = "drained")]
+    fn drained_by_python(&self) {
+        self.drained();
+    }
+}
+
+impl Reactor {
+    /// Takes one turn; [`turn`](Self::turn) says what comes of it.
+    pub(crate) fn take_turn(&self, py: Python<'_>, limit: Limit) -> PyResult<Option<bool>> {
         if self.taking.get() == Taking::Turn {
             return Ok(None);
         }
-        let glance = timeout.is_some_and(|seconds| seconds <= 0.0)
-            || self.hot.get() == Nested::Hot
-            || schedule::is_pending();
+        let hot = self.hot.get() == Nested::Hot || schedule::is_pending();
         schedule::clear();
         confined::bury();
-        if glance {
-            self.run(py, self.glance());
-        } else if let Some(seconds) = timeout {
-            let after = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);
-            self.alarm.borrow_mut().set(after.min(LONGEST))?;
-            self.run(py, self.wait(AlarmState::Set));
-        } else {
-            self.run(py, self.wait(AlarmState::Off));
+        match limit {
+            Limit::After(after) if !hot => {
+                self.alarm.borrow_mut().set(after.min(LONGEST))?;
+                self.run(py, self.wait(AlarmState::Set));
+            }
+            Limit::Never if !hot => self.run(py, self.wait(AlarmState::Off)),
+            _ => self.run(py, self.glance()),
         }
         match self.escaped.take() {
             Some(error) => Err(error),
@@ -178,8 +196,8 @@ impl Reactor {
         }
     }
 
-    /// asyncio's selector found no more events.
-    fn drained(&self) {
+    /// The nested epoll instance has no more events.
+    pub(crate) fn drained(&self) {
         self.hot.set(Nested::Quiet);
     }
 }

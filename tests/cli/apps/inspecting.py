@@ -48,10 +48,15 @@ async def asgi(scope, receive, send):
     elif scope["path"] == "/block":
         time.sleep(60)
     told = {name: _plain(value) for name, value in scope.items()}
-    body = json.dumps({**process(), "called": "asgi", "scope": told, "lifespan": bool(STARTED)}).encode()
+    told = {"called": "asgi", "scope": told, "lifespan": bool(STARTED), "loop": _classes(asyncio.get_running_loop())}
+    body = json.dumps({**process(), **told}).encode()
     head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": body})
+
+
+def _classes(value):
+    return [f"{one.__module__}.{one.__qualname__}" for one in type(value).__mro__]
 
 
 def _plain(value):

@@ -22,7 +22,7 @@ pub(super) fn serve(
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
     let module = py.import("rgunicorn._asyncio")?;
-    let event_loop = module.call_method0("make_loop")?;
+    let event_loop = module.call_method1("make_loop", (config.event_loop.name(),))?;
     let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
     event_loop.call_method1("attach", (&reactor,))?;
     let runtime = Rc::clone(reactor.bind(py).borrow().runtime());

@@ -1,0 +1,167 @@
+//! A callback with its arguments and its context: what a handle is about.
+
+use pyo3::PyTraverseError;
+use pyo3::PyVisit;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// What is to be called, and how.
+#[derive(Debug)]
+pub(crate) struct Call {
+    callback: Py<PyAny>,
+    arguments: Arguments,
+    context: Py<PyAny>,
+}
+
+/// Most callbacks have two arguments or fewer; those need no tuple.
+#[derive(Debug)]
+enum Arguments {
+    None,
+    One([Py<PyAny>; 1]),
+    Two([Py<PyAny>; 2]),
+    More(Py<PyTuple>),
+}
+
+impl Call {
+    /// A call in `context`, or in a copy of the present one.
+    pub(crate) fn new(
+        callback: &Bound<'_, PyAny>,
+        arguments: &[Borrowed<'_, '_, PyAny>],
+        context: Option<Borrowed<'_, '_, PyAny>>,
+    ) -> PyResult<Self> {
+        let py = callback.py();
+        let own = |argument: &Borrowed<'_, '_, PyAny>| (**argument).clone().unbind();
+        let arguments = match arguments {
+            [] => Arguments::None,
+            [one] => Arguments::One([own(one)]),
+            [one, other] => Arguments::Two([own(one), own(other)]),
+            more => Arguments::More(PyTuple::new(py, more)?.unbind()),
+        };
+        let context = match context.filter(|context| !context.is_none()) {
+            Some(context) => context.to_owned(),
+            None => copied_context(py)?,
+        };
+        Ok(Self {
+            callback: callback.clone().unbind(),
+            arguments,
+            context: context.unbind(),
+        })
+    }
+
+    /// Calls it.
+    #[inline]
+    pub(crate) fn run(&self, py: Python<'_>) -> PyResult<()> {
+        let entered = Entered::new(self.context.bind(py))?;
+        let result = match &self.arguments {
+            Arguments::None => vectorcall(self.callback.bind(py), &[]),
+            Arguments::One(arguments) => vectorcall(self.callback.bind(py), arguments),
+            Arguments::Two(arguments) => vectorcall(self.callback.bind(py), arguments),
+            Arguments::More(arguments) => self.callback.bind(py).call1(arguments.bind(py)),
+        };
+        drop(entered);
+        result.map(drop)
+    }
+
+    pub(crate) fn callback(&self) -> &Py<PyAny> {
+        &self.callback
+    }
+
+    pub(crate) fn context(&self) -> &Py<PyAny> {
+        &self.context
+    }
+
+    pub(crate) fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        match &self.arguments {
+            Arguments::None => Ok(PyTuple::empty(py)),
+            Arguments::One(arguments) => PyTuple::new(py, arguments),
+            Arguments::Two(arguments) => PyTuple::new(py, arguments),
+            Arguments::More(arguments) => Ok(arguments.bind(py).clone()),
+        }
+    }
+
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        let arguments = match &self.arguments {
+            Arguments::None => Arguments::None,
+            Arguments::One([one]) => Arguments::One([one.clone_ref(py)]),
+            Arguments::Two([one, other]) => {
+                Arguments::Two([one.clone_ref(py), other.clone_ref(py)])
+            }
+            Arguments::More(more) => Arguments::More(more.clone_ref(py)),
+        };
+        Self {
+            callback: self.callback.clone_ref(py),
+            arguments,
+            context: self.context.clone_ref(py),
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.callback)?;
+        visit.call(&self.context)?;
+        match &self.arguments {
+            Arguments::None => Ok(()),
+            Arguments::One(arguments) => arguments.iter().try_for_each(|it| visit.call(it)),
+            Arguments::Two(arguments) => arguments.iter().try_for_each(|it| visit.call(it)),
+            Arguments::More(arguments) => visit.call(arguments),
+        }
+    }
+}
+
+/// A copy of the present context.
+#[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
+pub(crate) fn copied_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the thread is attached; the result is a new reference or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
+}
+
+/// While it lives, a context is the present one.
+pub(crate) struct Entered<'a, 'py>(&'a Bound<'py, PyAny>);
+
+impl<'a, 'py> Entered<'a, 'py> {
+    /// # Errors
+    /// `RuntimeError` where the context is entered already, `TypeError` where it is none.
+    #[inline]
+    #[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
+    pub(crate) fn new(context: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: the thread is attached, and the function checks that it was given a context.
+        if unsafe { ffi::PyContext_Enter(context.as_ptr()) } < 0 {
+            return Err(PyErr::fetch(context.py()));
+        }
+        Ok(Self(context))
+    }
+}
+
+impl Drop for Entered<'_, '_> {
+    #[inline]
+    #[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
+    fn drop(&mut self) {
+        // SAFETY: the thread is attached, as the token in `Bound` shows, and entered this context.
+        // An exception cannot be set here: results are taken before.
+        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } < 0 {
+            // Who was called left another context entered.
+            drop(PyErr::take(self.0.py()));
+        }
+    }
+}
+
+/// Calls with positional arguments, without a tuple.
+#[inline]
+#[expect(unsafe_code, reason = "pyo3 copies the arguments of a slice")]
+pub(crate) fn vectorcall<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &[Py<PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    // SAFETY: `Py` is a pointer to a living object and nothing more (`repr(transparent)`), and the
+    // slice holds them alive during the call.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            arguments.as_ptr().cast(),
+            arguments.len(),
+            std::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(py, result)
+    }
+}
