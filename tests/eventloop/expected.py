@@ -38,5 +38,8 @@ UVLOOP_LEFT_OUT = {
     "tests.test_sockets.TestUVSockets.test_socket_connect_and_close": _IO_ENDS,
     "tests.test_sockets.TestUVSockets.test_socket_recv_and_close": _IO_ENDS,
     "tests.test_sockets.TestUVSockets.test_socket_recv_into_and_close": _IO_ENDS,
+    "tests.test_process.Test_UV_Process_Delayed.test_process_delayed_stdio__not_paused__no_stdin": (
+        "asyncio's wait() may be over before the end of the pipes is seen: chance decides"
+    ),
 }
-"""Would wait for ever."""
+"""Would wait for ever, or fail now and then."""

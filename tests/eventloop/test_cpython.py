@@ -6,7 +6,35 @@ import pytest
 from eventloop.expected import CPYTHON
 from eventloop.suites import outcomes_of, unexpected
 
-MODULES = ["base_events", "buffered_proto", "context", "eager_task_factory", "events", "futures", "futures2", "locks", "pep492", "protocols", "queues", "runners", "selector_events", "sendfile", "server", "sock_lowlevel", "ssl", "sslproto", "streams", "subprocess", "taskgroups", "tasks", "threads", "timeouts", "transports", "unix_events", "waitfor"]
+MODULES = [
+    "base_events",
+    "buffered_proto",
+    "context",
+    "eager_task_factory",
+    "events",
+    "futures",
+    "futures2",
+    "locks",
+    "pep492",
+    "protocols",
+    "queues",
+    "runners",
+    "selector_events",
+    "sendfile",
+    "server",
+    "sock_lowlevel",
+    "ssl",
+    "sslproto",
+    "streams",
+    "subprocess",
+    "taskgroups",
+    "tasks",
+    "threads",
+    "timeouts",
+    "transports",
+    "unix_events",
+    "waitfor",
+]
 
 
 def has_module(name):

@@ -14,7 +14,23 @@ from eventloop.expected import UVLOOP, UVLOOP_LEFT_OUT
 from eventloop.suites import outcomes_of, unexpected
 
 VERSION = "0.22.1"
-MODULES = ["base", "context", "dealloc", "dns", "executors", "pipes", "process", "process_spawning", "regr1", "runner", "signals", "sockets", "tcp", "udp", "unix"]
+MODULES = [
+    "base",
+    "context",
+    "dealloc",
+    "dns",
+    "executors",
+    "pipes",
+    "process",
+    "process_spawning",
+    "regr1",
+    "runner",
+    "signals",
+    "sockets",
+    "tcp",
+    "udp",
+    "unix",
+]
 STAND_IN = Path(__file__).parent / "in_place_of_uvloop"
 
 
