@@ -31,10 +31,10 @@ def test_the_table_names_exactly_the_files_that_test_each_obligation():
     assert listed == ids_with_tests()
 
 
-def test_a_row_is_tested_or_says_which_issue_will_close_it():
+def test_a_row_is_tested_or_says_which_issue_will_close_it_or_why_none_will():
     for id, files, status in rows():
         assert status.startswith("tested") == bool(files), id
-        assert status.startswith("tested") or re.fullmatch(r"open: issue \d+", status), id
+        assert status.startswith("tested") or re.fullmatch(r"open: issue \d+|left out: .+", status), id
 
 
 def test_no_obligation_is_listed_twice():

@@ -188,19 +188,6 @@ def test_sendfile_in_the_environment_is_read_as_in_gunicorn(value, used):
     assert ended.line_with("sendfile").split()[2] == used
 
 
-# What is not there yet
-
-
-def test_a_setting_that_is_not_there_yet_gives_a_warning_from_any_source(tmp_path):
-    file = tmp_path / "settings.toml"
-    file.write_text("websocket_max_message_size = 1\n")
-    variable = "RGUNICORN_WEBSOCKET_MAX_MESSAGE_SIZE"
-    ended = run("--check-config", "-c", file, "hello:app", cwd=APPS, env={variable: "1"})
-    assert ended.code == 0
-    ended.line_with(f"{file}, line 1", "websocket_max_message_size is not supported yet")
-    ended.line_with(f"${variable}", "not supported yet")
-
-
 # Order
 
 

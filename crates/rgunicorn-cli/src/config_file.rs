@@ -17,7 +17,6 @@ use crate::failure;
 use crate::failure::Failure;
 use crate::said::Said;
 use crate::settings;
-use crate::settings::NOT_YET;
 use crate::settings::SPECS;
 use crate::settings::Spec;
 
@@ -93,9 +92,6 @@ impl ConfigFile {
                     file.said
                         .push(Said::from_python(spec, &entry.value, origin)?);
                 }
-                _ if NOT_YET.contains(&entry.name.as_str()) => {
-                    file.warnings.push(not_yet(&origin, &entry.name));
-                }
                 _ => {
                     let problem = settings::unknown(&entry.name);
                     return Err(Failure::Config(format!("{origin}: {problem}")));
@@ -114,10 +110,6 @@ fn origin(named: &str, line: Option<&str>) -> String {
         Some(line) => format!("{named}, line {line}"),
         None => named.to_owned(),
     }
-}
-
-fn not_yet(origin: &str, name: &str) -> String {
-    format!("{origin}: {name} is not supported yet and has no effect")
 }
 
 fn explain(py: Python<'_>, error: &PyErr, named: &str) -> Failure {
@@ -152,9 +144,7 @@ fn warnings(variables: &Bound<'_, PyDict>, named: &str) -> PyResult<Vec<String>>
         let Ok(name) = name.extract::<String>() else {
             continue;
         };
-        if NOT_YET.contains(&name.as_str()) {
-            warnings.push(not_yet(named, &name));
-        } else if let Some(meant) = settings::meant_by(&name) {
+        if let Some(meant) = settings::meant_by(&name) {
             warnings.push(format!(
                 "{named}: {name} is no setting; did you mean {meant}?"
             ));

@@ -22,7 +22,6 @@ use crate::said;
 use crate::said::Said;
 use crate::settings::SPECS;
 use crate::variables;
-use crate::variables::Variables;
 
 const COMMAND_LINE: &str = "on the command line";
 const VARIABLE: &str = "GUNICORN_CMD_ARGS";
@@ -46,9 +45,8 @@ impl Layers {
         let flags = Given::parse(argv.iter().cloned())?;
         let more_flags =
             Given::parse(words_of_the_environment(py)?).map_err(Failure::UsageInVariable)?;
-        let variables = Variables::read(py)?;
         let mut upper = more_flags.said(&format!("in {VARIABLE}"))?;
-        upper.extend(variables.said);
+        upper.extend(variables::read(py)?);
         upper.extend(flags.said(COMMAND_LINE)?);
         let mut paste = of_paste_file(py, &upper)?;
         let named = named(&upper, "config").or_else(|| named(&paste, "config"));
@@ -66,7 +64,7 @@ impl Layers {
         all.extend(paste);
         all.extend(upper);
         let mut layers = Self::merged(all);
-        layers.warnings = [file.warnings, variables.warnings].concat();
+        layers.warnings = file.warnings;
         Ok(layers)
     }
 

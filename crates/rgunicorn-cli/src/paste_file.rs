@@ -7,7 +7,6 @@ use crate::failure::Failure;
 use crate::failure::WrongValue;
 use crate::said::Said;
 use crate::settings;
-use crate::settings::NOT_YET;
 use crate::settings::Spec;
 
 /// Reads the file that `paste` names, with variables `NAME=TEXT` that its texts may hold.
@@ -30,7 +29,6 @@ pub(crate) fn read(
         })?;
     let (address, options): (Vec<_>, Vec<_>) = options
         .into_iter()
-        .filter(|(name, ..)| !NOT_YET.contains(&name.as_str()))
         .partition(|(name, ..)| name == "host" || name == "port");
     let said = options.into_iter().chain(bind(&address));
     let said = said.map(|(name, text, line)| {

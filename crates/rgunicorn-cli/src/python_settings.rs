@@ -18,7 +18,6 @@ use crate::layers::Layers;
 use crate::objects::Objects;
 use crate::settings;
 use crate::settings::Kind;
-use crate::settings::NOT_YET;
 use crate::settings::SPECS;
 use crate::settings::Spec;
 use crate::value;
@@ -33,8 +32,7 @@ pub(crate) fn known_settings(py: Python<'_>) -> PyResult<Vec<(&'static str, Py<P
         let value = value.map(|value| to_python(py, spec.kind, &value));
         Ok((spec.name, value.transpose()?.unwrap_or_else(|| py.None())))
     };
-    let not_yet = NOT_YET.iter().map(|&name| Ok((name, py.None())));
-    SPECS.iter().map(default).chain(not_yet).collect()
+    SPECS.iter().map(default).collect()
 }
 
 /// What `value` becomes as the value of a setting.
@@ -45,9 +43,6 @@ pub(crate) fn known_settings(py: Python<'_>) -> PyResult<Vec<(&'static str, Py<P
 pub(crate) fn checked_setting(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = value.py();
     let Some(spec) = Spec::named(name) else {
-        if NOT_YET.contains(&name) {
-            return Ok(value.clone().unbind());
-        }
         return Err(PyAttributeError::new_err(no_such_setting(name)));
     };
     let Some(taken) = value::from_python(spec, value) else {

@@ -13,7 +13,6 @@ mod table;
 #[cfg(test)]
 mod page;
 
-pub(crate) use table::NOT_YET;
 pub(crate) use table::SPECS;
 pub(crate) use table::Settings;
 
@@ -159,10 +158,7 @@ pub(crate) fn unknown(name: &str) -> String {
 
 /// The setting that `name` may be a slip of the pen for.
 pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
-    let known = SPECS
-        .iter()
-        .map(|spec| spec.name)
-        .chain(NOT_YET.iter().copied());
+    let known = SPECS.iter().map(|spec| spec.name);
     let distances = known.map(|setting| (distance(name, setting), setting));
     let (distance, nearest) = distances.min()?;
     // Short names of a user's own are close to some setting by chance.
@@ -246,11 +242,7 @@ mod tests {
 
     #[test]
     fn a_setting_stands_in_the_table_once() {
-        let mut names: Vec<_> = SPECS
-            .iter()
-            .map(|spec| spec.name)
-            .chain(NOT_YET.iter().copied())
-            .collect();
+        let mut names: Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -7,50 +7,37 @@ use pyo3::prelude::*;
 use crate::failure::Failure;
 use crate::said::Said;
 use crate::settings;
-use crate::settings::NOT_YET;
 use crate::settings::Spec;
 use crate::settings::VARIABLES;
 
-/// What the environment's variables for settings say.
-#[derive(Debug, Default)]
-pub(crate) struct Variables {
-    pub(crate) said: Vec<Said>,
-    pub(crate) warnings: Vec<String>,
-}
-
-impl Variables {
-    /// Reads `RGUNICORN_WORKERS` and the like.
-    ///
-    /// # Errors
-    /// A variable that is like them and no setting, and a value that is not allowed.
-    pub(crate) fn read(py: Python<'_>) -> Result<Self, Failure> {
-        let mut variables = Self::default();
-        // What is not UTF-8 is nobody's name, and a value that is not is shown as far as it is.
-        for (variable, value) in env::vars_os() {
-            let (Some(variable), value) = (variable.to_str(), value.to_string_lossy()) else {
-                continue;
-            };
-            let Some(rest) = variable.strip_prefix(VARIABLES) else {
-                continue;
-            };
-            if is_link(rest) {
-                continue;
-            }
-            let name = rest.to_ascii_lowercase();
-            if let Some(spec) = Spec::named(&name) {
-                let origin = format!("${variable}");
-                let said = Said::from_whole_text(py, spec, &value, origin)?;
-                variables.said.push(said);
-            } else if NOT_YET.contains(&name.as_str()) {
-                let warning = format!("${variable}: {name} is not supported yet and has no effect");
-                variables.warnings.push(warning);
-            } else {
+/// Reads `RGUNICORN_WORKERS` and the like.
+///
+/// # Errors
+/// A variable that is like them and no setting, and a value that is not allowed.
+pub(crate) fn read(py: Python<'_>) -> Result<Vec<Said>, Failure> {
+    let mut said = Vec::new();
+    // What is not UTF-8 is nobody's name, and a value that is not is shown as far as it is.
+    for (variable, value) in env::vars_os() {
+        let (Some(variable), value) = (variable.to_str(), value.to_string_lossy()) else {
+            continue;
+        };
+        let Some(rest) = variable.strip_prefix(VARIABLES) else {
+            continue;
+        };
+        if is_link(rest) {
+            continue;
+        }
+        let name = rest.to_ascii_lowercase();
+        let origin = format!("${variable}");
+        match Spec::named(&name) {
+            Some(spec) => said.push(Said::from_whole_text(py, spec, &value, origin)?),
+            None => {
                 let problem = settings::unknown(&name);
-                return Err(Failure::Config(format!("${variable}: {problem}")));
+                return Err(Failure::Config(format!("{origin}: {problem}")));
             }
         }
-        Ok(variables)
     }
+    Ok(said)
 }
 
 /// Whether the rest of a variable's name is what Docker and Kubernetes say of a service that is

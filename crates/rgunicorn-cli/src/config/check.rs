@@ -94,23 +94,27 @@ impl Checked<'_> {
     /// Warns of settings that were changed and change nothing.
     pub(super) fn warn_of_no_effect(&mut self) {
         for spec in SPECS {
-            let Some(reason) = spec.no_effect() else {
-                continue;
-            };
-            let Ok(set) = self.figment.find_value(spec.name) else {
-                continue;
-            };
-            let usual = spec
-                .default
-                .and_then(|text| value::from_text(spec.kind, text));
-            let origin = self.figment.get_metadata(set.tag());
-            let unset = set.to_empty().is_some();
-            if let (Some(origin), false) = (origin, unset || usual.as_ref() == Some(&set)) {
-                self.warnings.push(format!(
-                    "{}: {} has no effect: {reason}",
-                    origin.name, spec.name
-                ));
+            if let Some(reason) = spec.no_effect() {
+                self.warn_if_changed(spec, reason);
             }
+        }
+    }
+
+    /// Warns of a setting that changes nothing, for `reason`, if it differs from its default.
+    pub(super) fn warn_if_changed(&mut self, spec: &Spec, reason: &str) {
+        let Ok(set) = self.figment.find_value(spec.name) else {
+            return;
+        };
+        let usual = spec
+            .default
+            .and_then(|text| value::from_text(spec.kind, text));
+        let origin = self.figment.get_metadata(set.tag());
+        let unset = set.to_empty().is_some();
+        if let (Some(origin), false) = (origin, unset || usual.as_ref() == Some(&set)) {
+            self.warnings.push(format!(
+                "{}: {} has no effect: {reason}",
+                origin.name, spec.name
+            ));
         }
     }
 }

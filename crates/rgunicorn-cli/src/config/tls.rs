@@ -28,6 +28,7 @@ use super::check::wrong;
 use super::ssl_context;
 use super::ssl_context::HOOK;
 use crate::failure::Failure;
+use crate::settings::Spec;
 
 impl Checked<'_> {
     /// What connections are to be secured with; nothing where no certificate is named.
@@ -138,11 +139,8 @@ impl Checked<'_> {
     }
 
     fn warn_of_settings_without_tls(&mut self) {
-        let given = WITHOUT_TLS.iter().filter(|name| self.was_given(name));
-        let given: Vec<_> = given.copied().collect();
-        for name in given {
-            self.warnings
-                .push(format!("{name} has no effect: there is no certfile"));
+        for spec in WITHOUT_TLS.iter().filter_map(|name| Spec::named(name)) {
+            self.warn_if_changed(spec, "there is no certfile");
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::fmt::Write;
 
 use super::Compared;
-use super::NOT_YET;
 use super::SPECS;
 use super::Spec;
 use super::VARIABLES;
@@ -69,15 +68,6 @@ fn page() -> String {
             write!(page, "\n### {section}\n\n{heading}\n|---|---|---|---|\n").unwrap();
         }
         page.push_str(&row(spec));
-    }
-    let not_yet: Vec<_> = NOT_YET.iter().map(|name| format!("`{name}`")).collect();
-    if !not_yet.is_empty() {
-        let names = not_yet.join(", ");
-        write!(
-            page,
-            "\n## Not there yet\n\nSetting one gives a warning: {names}.\n"
-        )
-        .unwrap();
     }
     page
 }

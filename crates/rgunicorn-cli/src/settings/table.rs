@@ -398,6 +398,3 @@ settings! {
 
 const NO_DIRTY: &str = "there are no dirty arbiters: give long tasks to a task queue";
 const NO_CONTROL: &str = "there is no control socket: signals do what it does";
-
-/// gunicorn's settings that this version does not have. Setting one is worth a warning.
-pub(crate) const NOT_YET: &[&str] = &[];
