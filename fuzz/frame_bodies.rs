@@ -4,6 +4,7 @@
 //! proptest and from the files of `fuzz/corpus`.
 
 use rgunicorn_core::frames::Frames;
+use rgunicorn_core::frames::Offence;
 
 /// What is learned does not depend on how the bytes are cut. The first byte says where.
 pub(crate) fn fuzz_frames(input: &[u8]) {
@@ -21,9 +22,15 @@ pub(crate) fn fuzz_frames(input: &[u8]) {
     assert_eq!(whole.is_amid_fields(), cut_up.is_amid_fields());
     let requests = whole.facts().requests;
     assert!(requests <= bytes.len() as u64 / 9, "each has a header");
-    if let Some(flood) = whole.verdict() {
-        whole.forgive();
-        whole.credit(1 << 20);
-        assert!(whole.verdict().is_none(), "{flood} is forgiven for ever");
+    let unreadable = whole.ends_unreadable(bytes);
+    let verdict = whole.verdict();
+    whole.forgive();
+    whole.credit(1 << 20);
+    match verdict {
+        Some(Offence::Breach(_)) => {
+            assert!(!unreadable, "one reason is enough");
+            assert_eq!(whole.verdict(), verdict, "a breach is not forgiven");
+        }
+        _ => assert_eq!(whole.verdict(), None, "a flood is"),
     }
 }

@@ -6,9 +6,9 @@ import socket
 import subprocess
 
 import pytest
-from http2_client import Answer, Http2Client
+from http2_client import Answer, Http2Client, frame
 
-NO_ERROR, INTERNAL_ERROR, CANCEL = 0x0, 0x2, 0x8
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL = 0x0, 0x1, 0x2, 0x8
 
 
 @pytest.fixture(scope="module")
@@ -197,13 +197,37 @@ def test_an_extended_connect_for_nothing_we_speak_is_refused(client):
         ([(b"a", b"x" * 9000)], 431),
         ([(b"a", b"1")] * 101, 431),
         ([(b"expect", b"money")], 417),
-        ([(b"host", b"other")], 400),
         ([(b"content-type", b"a"), (b"content-type", b"b")], 400),
     ],
 )
 def test_a_request_that_breaks_a_rule_is_refused_on_its_stream(client, headers, status):
     assert client.fetch("/", *headers).status == status
     assert client.fetch().body == b"hello"
+
+
+@pytest.mark.parametrize("headers", [[(b"host", b"other")], [(b"content-length", b"x")]])
+def test_a_malformed_request_is_reset_without_an_answer(client, headers):
+    """RFC 9113 section 8.1.1. Limits of ours are answered."""
+    stream = client.get("/", *headers)
+    client.until(lambda: client.answers[stream].reset is not None)
+    assert (client.answers[stream].status, client.answers[stream].reset) == (None, PROTOCOL_ERROR)
+    assert client.fetch().body == b"hello"
+
+
+def test_a_body_that_nobody_reads_may_still_be_malformed(client):
+    """The answer is complete before the body is: whoever sends the rest is not told to stop at once."""
+    stream = client.begin("/hello", (b"content-length", b"5"), method="POST")
+    client.until(lambda: client.answers[stream].ended)
+    client.send_raw(frame(0, 1, stream, b"1234"))
+    client.until(lambda: client.answers[stream].reset is not None)
+    assert client.answers[stream].reset == PROTOCOL_ERROR
+
+
+def test_a_body_that_nobody_reads_is_asked_to_end(client):
+    """RFC 9113 section 8.1: "RST_STREAM with an error code of NO_ERROR after sending a complete response"."""
+    stream = client.begin("/hello", method="POST")
+    client.until(lambda: client.answers[stream].reset is not None)
+    assert (client.answers[stream].ended, client.answers[stream].reset) == (True, NO_ERROR)
 
 
 def test_curl_speaks_with_prior_knowledge_and_without(streams):

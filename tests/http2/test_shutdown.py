@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import struct
 
 import pytest
 from http2_client import Http2Client, frame
@@ -37,6 +38,18 @@ def test_a_request_on_its_way_when_the_drain_begins_is_answered(server):
         assert client.answer(first).body == b"waited"
         client.until_closed()
         assert client.goaways == [(NO_ERROR, 0x7FFFFFFF), (NO_ERROR, opened)]
+
+
+def test_a_client_that_left_with_a_shut_window_holds_nothing_up(server):
+    """Nobody opens the window of an answer whose client sends no more."""
+    with server("streams:app", "--http2", "--graceful-timeout", "60") as s:
+        with connect(s) as client:
+            client.send_raw(frame(4, 0, 0, struct.pack(">HI", 4, 0)))
+            client.head(client.get("/large/100000"))
+        with connect(s) as other:
+            assert other.fetch().body == b"hello"
+        s.kill(signal.SIGTERM)
+        s.wait_for_exit()
 
 
 def test_an_idle_connection_ends_after_keepalive_with_goaway(server):

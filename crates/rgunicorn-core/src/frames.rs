@@ -1,25 +1,66 @@
-//! What a client sends, frame by frame, as far as it costs the client less than the server: counted before the h2
-//! crate sees it, and paid for out of an allowance that grows with time and with what is asked for in earnest.
+//! What a client sends, frame by frame, before the h2 crate sees it: judged by the rules that h2 does not keep or has
+//! but one word for; and counted as far as it costs the client less than the server, to be paid for out of an allowance
+//! that grows with time and with what is asked for in earnest.
 //!
 //! Pure: bytes in, a verdict out. The h2 crate itself bounds CONTINUATION frames, refused streams, streams that were
 //! reset before they were looked at, and the size of header lists.
+
+mod allowance;
+mod block;
+mod breach;
+mod header;
+mod huffman;
+mod streams;
+
+use allowance::Allowance;
+use block::Look;
+pub use breach::Breach;
+pub use breach::Offence;
+use header::ACK;
+use header::CONTINUATION;
+use header::DATA;
+use header::END_HEADERS;
+use header::END_STREAM;
+use header::HEADERS;
+use header::Header;
+use header::PADDED;
+use header::PRIORITIZED;
+use header::RST_STREAM;
+use header::SETTINGS;
+use header::WINDOW_UPDATE;
+use streams::Ends;
+use streams::Section;
+use streams::Streams;
 
 /// The frames of one connection, from behind the preface.
 #[derive(Debug)]
 pub struct Frames {
     /// Of the preface, bytes that have not come.
     preface: usize,
-    header: [u8; HEADER],
-    /// How many bytes of the header have come.
+    /// What has come of the header of a frame.
+    header: [u8; header::LENGTH],
     header_length: usize,
+    /// The frame whose header came last.
+    current: Header,
     frame: Frame,
     /// Bytes of the frame's payload that have not come.
     missing: usize,
-    /// Settings that have come of a SETTINGS frame, the last perhaps in part.
-    setting: [u8; SETTING],
-    setting_length: usize,
-    /// Whether a header block has begun and not ended.
-    in_header_block: bool,
+    /// What has come of a piece of the payload that is looked at.
+    piece: [u8; SETTING],
+    piece_length: usize,
+    /// The stream whose field block has begun and not ended, or zero.
+    block: u32,
+    /// What has come of the trailers of a request.
+    trailers: Option<Vec<u8>>,
+    streams: Streams,
+    /// Whether the first frame has come.
+    has_begun: bool,
+    /// SETTINGS of the server that the client has not acknowledged.
+    unacknowledged: u32,
+    breach: Option<Breach>,
+    /// Of the last bytes that were taken, how many, and where the first frame begins in them.
+    last_take: usize,
+    first_frame: Option<usize>,
     allowance: Allowance,
     facts: Facts,
 }
@@ -28,7 +69,8 @@ pub struct Frames {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Frame {
     None,
-    Settings,
+    /// Pieces of so many bytes are looked at.
+    Pieces(usize),
     Other,
 }
 
@@ -43,24 +85,6 @@ pub struct Facts {
     pub requests: u64,
 }
 
-/// What a client may still send of frames that cost it little.
-#[derive(Clone, Copy, Debug)]
-struct Allowance {
-    resets: u32,
-    others: u32,
-}
-
-/// Why a client is not listened to any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Flood {
-    /// Streams that are opened to be closed.
-    #[error("flood of HTTP/2 RST_STREAM frames")]
-    Resets,
-    /// PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA or unknown frames.
-    #[error("flood of HTTP/2 frames that ask for nothing")]
-    Idle,
-}
-
 impl Default for Frames {
     fn default() -> Self {
         Self::new()
@@ -73,17 +97,22 @@ impl Frames {
     pub fn new() -> Self {
         Self {
             preface: PREFACE_LENGTH,
-            header: [0; HEADER],
+            header: [0; header::LENGTH],
             header_length: 0,
+            current: Header::read([0; header::LENGTH]),
             frame: Frame::None,
             missing: 0,
-            setting: [0; SETTING],
-            setting_length: 0,
-            in_header_block: false,
-            allowance: Allowance {
-                resets: MOST_RESETS,
-                others: MOST_OTHERS,
-            },
+            piece: [0; SETTING],
+            piece_length: 0,
+            block: 0,
+            trailers: None,
+            streams: Streams::default(),
+            has_begun: false,
+            unacknowledged: 1,
+            breach: None,
+            last_take: 0,
+            first_frame: None,
+            allowance: Allowance::default(),
             facts: Facts {
                 takes_push: true,
                 most_pushed: None,
@@ -94,39 +123,64 @@ impl Frames {
 
     /// Takes in what came next, in pieces of any size.
     pub fn take(&mut self, mut bytes: &[u8]) {
+        self.last_take = bytes.len();
+        self.first_frame = (self.header_length == 0).then_some(self.preface + self.missing);
         let skipped = self.preface.min(bytes.len());
         self.preface -= skipped;
         bytes = &bytes[skipped..];
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && self.breach.is_none() {
             bytes = match self.frame {
                 Frame::None => self.take_header(bytes),
-                Frame::Settings => self.take_settings(bytes),
+                Frame::Pieces(size) => self.take_piece(bytes, size),
                 Frame::Other => self.skip(bytes),
             };
         }
     }
 
+    /// A request has opened stream 1 in HTTP/1.1 (RFC 7540 section 3.2).
+    pub fn note_upgrade(&mut self) {
+        // Of a new connection, whose first stream it is.
+        let _ = self.streams.headers(1, Ends::Yes);
+    }
+
+    /// The server promised a stream.
+    pub fn note_promise(&mut self, stream: u32) {
+        self.streams.promise(stream);
+    }
+
+    /// The server changes its settings.
+    pub fn note_settings(&mut self) {
+        self.unacknowledged += 1;
+    }
+
+    /// Whether the h2 crate, which gave up a client in whose frames nothing else is wrong, could not read a field block
+    /// (RFC 9113 section 4.3). `bytes` end with those of the last [`Frames::take`]. Without tables of our own this is
+    /// what remains: h2 says the same of names and values that may not be sent.
+    #[must_use]
+    pub fn ends_unreadable(&self, bytes: &[u8]) -> bool {
+        let first = self.first_frame.and_then(|first| {
+            let start = bytes.len().checked_sub(self.last_take)?;
+            bytes.get(start + first..)
+        });
+        let look = first.and_then(block::look_at_all);
+        self.breach.is_none() && matches!(look, Some(Look::Fine | Look::Unreadable))
+    }
+
     /// What the client is guilty of, if it is.
     #[must_use]
-    pub fn verdict(&self) -> Option<Flood> {
-        if self.allowance.resets == 0 {
-            Some(Flood::Resets)
-        } else if self.allowance.others == 0 {
-            Some(Flood::Idle)
-        } else {
-            None
-        }
+    pub fn verdict(&self) -> Option<Offence> {
+        let breach = self.breach.map(Offence::Breach);
+        breach.or_else(|| self.allowance.verdict())
     }
 
     /// Some time has passed: about half a second.
     pub fn forgive(&mut self) {
-        self.allow(RESETS_AGAIN, OTHERS_AGAIN);
+        self.allowance.forgive();
     }
 
-    /// So many bytes of answers were sent: the client has to say that it read them.
+    /// So many bytes of answers were sent, which the client says that it read.
     pub fn credit(&mut self, sent: u64) {
-        let frames = u32::try_from(sent / BYTES_A_FRAME).unwrap_or(u32::MAX);
-        self.allow(0, frames);
+        self.allowance.credit(sent);
     }
 
     /// What was learned so far.
@@ -139,98 +193,155 @@ impl Frames {
     #[must_use]
     pub fn is_amid_fields(&self) -> bool {
         let amid_frame = self.header_length > 0 || self.frame != Frame::None;
-        self.in_header_block || (amid_frame && self.preface == 0 && self.kind() != DATA)
+        self.block != 0 || (amid_frame && self.preface == 0 && self.kind() != DATA)
     }
 
-    fn allow(&mut self, resets: u32, others: u32) {
-        let allowance = &mut self.allowance;
-        allowance.resets = allowance.resets.saturating_add(resets).min(MOST_RESETS);
-        allowance.others = allowance.others.saturating_add(others).min(MOST_OTHERS);
-    }
-
+    /// As far as it is known, of a header that has not all come.
     fn kind(&self) -> u8 {
         self.header[3]
     }
 
-    fn flags(&self) -> u8 {
-        self.header[4]
+    fn has(&self, flag: u8) -> bool {
+        self.current.has(flag)
     }
 
     fn take_header<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let count = (HEADER - self.header_length).min(bytes.len());
+        let count = (header::LENGTH - self.header_length).min(bytes.len());
         let (taken, rest) = bytes.split_at(count);
         self.header[self.header_length..][..count].copy_from_slice(taken);
         self.header_length += count;
-        if self.header_length == HEADER {
+        if self.header_length == header::LENGTH {
             self.begin_frame();
         }
         rest
     }
 
     fn begin_frame(&mut self) {
-        let [high, middle, low, ..] = self.header;
-        let length = u32::from_be_bytes([0, high, middle, low]);
-        self.count(length);
+        self.current = Header::read(self.header);
+        let length = self.current.length;
+        self.breach = self.judge().err();
+        self.count();
         self.header_length = 0;
         self.missing = length as usize;
-        self.setting_length = 0;
+        self.piece_length = 0;
         self.frame = match self.kind() {
             _ if length == 0 => Frame::None,
-            SETTINGS if self.flags() & ACK == 0 => Frame::Settings,
+            SETTINGS => Frame::Pieces(SETTING),
+            WINDOW_UPDATE => Frame::Pieces(INCREMENT),
+            DATA | HEADERS if self.has(PADDED) => Frame::Pieces(1),
             _ => Frame::Other,
         };
     }
 
-    /// Charges the client for a frame that begins.
-    fn count(&mut self, length: u32) {
-        let flags = self.flags();
-        let cost = match self.kind() {
+    /// Whether such a frame may come here.
+    fn judge(&mut self) -> Result<(), Breach> {
+        let Header { kind, stream, .. } = self.current;
+        if !self.has_begun && (kind != SETTINGS || self.has(ACK)) {
+            return Err(Breach::Preface);
+        }
+        self.has_begun = true;
+        if kind == CONTINUATION || self.block != 0 {
+            let goes_on = kind == CONTINUATION && stream == self.block;
+            return goes_on.then_some(()).ok_or(Breach::Continuation);
+        }
+        self.current.judge()?;
+        match kind {
+            DATA => self.streams.data(stream, self.ends()),
             HEADERS => {
-                self.in_header_block = flags & END_HEADERS == 0;
-                self.facts.requests += 1;
-                return self.allow(0, FRAMES_A_REQUEST);
+                let section = self.streams.headers(stream, self.ends())?;
+                let is_bare = !self.has(PADDED) && !self.has(PRIORITIZED);
+                self.trailers = (section == Section::Trailers && is_bare).then(Vec::new);
+                Ok(())
             }
-            CONTINUATION => {
-                self.in_header_block = flags & END_HEADERS == 0;
-                return; // h2 counts them
-            }
-            RST_STREAM => {
-                self.allowance.resets = self.allowance.resets.saturating_sub(1);
-                return;
-            }
-            DATA if length > 0 || flags & END_STREAM != 0 => 0,
-            SETTINGS | PING if flags & ACK != 0 => 0,
-            _ => 1,
-        };
-        self.allowance.others = self.allowance.others.saturating_sub(cost);
+            RST_STREAM => self.streams.reset(stream),
+            WINDOW_UPDATE if stream != 0 => self.streams.not_idle(stream),
+            SETTINGS if self.has(ACK) => self.acknowledge(),
+            _ => Ok(()),
+        }
     }
 
-    fn take_settings<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let count = (SETTING - self.setting_length)
+    fn ends(&self) -> Ends {
+        if self.has(END_STREAM) {
+            Ends::Yes
+        } else {
+            Ends::No
+        }
+    }
+
+    fn acknowledge(&mut self) -> Result<(), Breach> {
+        let left = self.unacknowledged.checked_sub(1);
+        self.unacknowledged = left.ok_or(Breach::Acknowledgement)?;
+        Ok(())
+    }
+
+    /// What follows from the frame that begins.
+    fn count(&mut self) {
+        match self.kind() {
+            HEADERS => {
+                self.note_block();
+                self.facts.requests += 1;
+            }
+            CONTINUATION => self.note_block(),
+            _ => {}
+        }
+        self.allowance.charge(&self.current);
+    }
+
+    fn note_block(&mut self) {
+        let goes_on = !self.has(END_HEADERS);
+        self.block = if goes_on { self.current.stream } else { 0 };
+    }
+
+    fn take_piece<'a>(&mut self, bytes: &'a [u8], size: usize) -> &'a [u8] {
+        let count = (size - self.piece_length)
             .min(self.missing)
             .min(bytes.len());
         let (taken, rest) = bytes.split_at(count);
-        self.setting[self.setting_length..][..count].copy_from_slice(taken);
-        self.setting_length += count;
-        self.missing -= count;
-        if self.setting_length == SETTING {
-            self.setting_length = 0;
-            self.note_setting();
+        self.piece[self.piece_length..][..count].copy_from_slice(taken);
+        self.piece_length += count;
+        if self.piece_length == size {
+            self.piece_length = 0;
+            self.breach = self.look_at_piece().err();
         }
+        self.missing -= count;
         if self.missing == 0 {
             self.frame = Frame::None;
         }
         rest
     }
 
-    fn note_setting(&mut self) {
-        let [id_high, id_low, value @ ..] = self.setting;
+    /// Looks at a piece of the payload that is there.
+    fn look_at_piece(&mut self) -> Result<(), Breach> {
+        match self.kind() {
+            SETTINGS => self.note_setting(),
+            WINDOW_UPDATE => match self.piece {
+                [0 | 0x80, 0, 0, 0, ..] => Err(Breach::Increment),
+                _ => Ok(()),
+            },
+            _ => {
+                self.frame = Frame::Other;
+                let used = 1 + self.current.before_content() + usize::from(self.piece[0]);
+                if used > self.missing {
+                    return Err(Breach::Padding);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn note_setting(&mut self) -> Result<(), Breach> {
+        let [id_high, id_low, value @ ..] = self.piece;
         let value = u32::from_be_bytes(value);
         match u16::from_be_bytes([id_high, id_low]) {
+            ENABLE_PUSH if value > 1 => return Err(Breach::Setting),
             ENABLE_PUSH => self.facts.takes_push = value == 1,
             MAX_CONCURRENT_STREAMS => self.facts.most_pushed = Some(value),
+            INITIAL_WINDOW_SIZE if value > LARGEST_WINDOW => return Err(Breach::InitialWindow),
+            MAX_FRAME_SIZE if !FRAME_SIZES.contains(&value) => return Err(Breach::Setting),
+            ENABLE_CONNECT_PROTOCOL if value > 1 => return Err(Breach::Setting),
             _ => {}
         }
+        Ok(())
     }
 
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
@@ -239,157 +350,50 @@ impl Frames {
         if self.missing == 0 {
             self.frame = Frame::None;
         }
+        if self.trailers.is_some() {
+            self.collect_trailers(&bytes[..count]);
+        }
         &bytes[count..]
+    }
+
+    /// The h2 crate leaves pseudo-header fields out of trailers, and nobody learns of them.
+    fn collect_trailers(&mut self, part: &[u8]) {
+        let Some(mut trailers) = self.trailers.take() else {
+            return;
+        };
+        trailers.extend_from_slice(part);
+        if self.block != 0 || self.missing > 0 {
+            self.trailers = (trailers.len() < MOST_TRAILERS).then_some(trailers);
+        } else if block::has_pseudo(&trailers) {
+            self.breach = Some(Breach::Trailers);
+        }
     }
 }
 
 const PREFACE_LENGTH: usize = 24;
 
-/// RFC 9113 section 4.1.
-const HEADER: usize = 9;
-
 /// RFC 9113 section 6.5.1.
 const SETTING: usize = 6;
 
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
-const RST_STREAM: u8 = 0x3;
-const SETTINGS: u8 = 0x4;
-const PING: u8 = 0x6;
-const CONTINUATION: u8 = 0x9;
+/// Bytes of trailers that are looked into.
+const MOST_TRAILERS: usize = 16 * 1024;
 
-const ACK: u8 = 0x1;
-const END_STREAM: u8 = 0x1;
-const END_HEADERS: u8 = 0x4;
+/// RFC 9113 section 6.9.
+const INCREMENT: usize = 4;
 
 const ENABLE_PUSH: u16 = 0x2;
 const MAX_CONCURRENT_STREAMS: u16 = 0x3;
+const INITIAL_WINDOW_SIZE: u16 = 0x4;
+const MAX_FRAME_SIZE: u16 = 0x5;
 
-/// Streams that may be reset at once. A browser whose user leaves a page resets all that
-/// are open; gunicorn allows for 200 in ten seconds.
-const MOST_RESETS: u32 = 200;
+/// RFC 8441 section 3.
+const ENABLE_CONNECT_PROTOCOL: u16 = 0x8;
 
-/// So many more every half second.
-const RESETS_AGAIN: u32 = 10;
+/// RFC 9113 section 6.9.1.
+const LARGEST_WINDOW: u32 = 0x7fff_ffff;
 
-/// Frames that may come at once without a request.
-const MOST_OTHERS: u32 = 1000;
-
-/// So many more every half second.
-const OTHERS_AGAIN: u32 = 50;
-
-/// So many more with each request: a priority, and the windows of its answer.
-const FRAMES_A_REQUEST: u32 = 4;
-
-/// So many bytes of an answer may be acknowledged by a frame of their own.
-const BYTES_A_FRAME: u64 = 512;
+/// RFC 9113 section 6.5.2.
+const FRAME_SIZES: std::ops::RangeInclusive<u32> = 0x4000..=0x00ff_ffff;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend_from_slice(&[kind, flags, 0, 0, 0, 1]);
-        frame.extend_from_slice(payload);
-        frame
-    }
-
-    /// Frames, and how often each comes.
-    type Pieces<'a> = &'a [(Vec<u8>, usize)];
-
-    fn after(pieces: Pieces<'_>) -> Frames {
-        let mut frames = Frames::new();
-        frames.take(&[b'x'; PREFACE_LENGTH]);
-        for (bytes, times) in pieces {
-            for _ in 0..*times {
-                frames.take(bytes);
-            }
-        }
-        frames
-    }
-
-    #[test]
-    fn a_flood_is_told_from_what_clients_do() {
-        let ping = frame(6, 0, &[0; 8]);
-        let rows: [(&str, Pieces<'_>, Option<Flood>); 10] = [
-            ("pings", &[(ping.clone(), 999)], None),
-            (
-                "a flood of pings",
-                &[(ping.clone(), 1000)],
-                Some(Flood::Idle),
-            ),
-            ("pongs", &[(frame(6, 1, &[0; 8]), 9999)], None),
-            (
-                "resets",
-                &[(frame(3, 0, &[0; 4]), 200)],
-                Some(Flood::Resets),
-            ),
-            ("settings", &[(frame(4, 0, &[]), 1000)], Some(Flood::Idle)),
-            ("empty data", &[(frame(0, 0, &[]), 1000)], Some(Flood::Idle)),
-            ("an end without data", &[(frame(0, 1, &[]), 9999)], None),
-            ("a body", &[(frame(0, 0, &[1; 100]), 9999)], None),
-            (
-                "priorities",
-                &[(frame(2, 0, &[0; 5]), 1000)],
-                Some(Flood::Idle),
-            ),
-            (
-                "requests with priorities",
-                &[([frame(1, 5, &[]), frame(2, 0, &[0; 5])].concat(), 9999)],
-                None,
-            ),
-        ];
-        for (name, pieces, expected) in rows {
-            assert_eq!(after(pieces).verdict(), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_allowance_grows_with_time_and_with_what_was_sent() {
-        let mut frames = after(&[(frame(8, 0, &[0; 4]), 999)]);
-        frames.take(&frame(8, 0, &[0; 4])[..8]);
-        assert_eq!(
-            frames.verdict(),
-            None,
-            "a frame counts once its header is there"
-        );
-        frames.forgive();
-        frames.credit(100 * 512);
-        for _ in 0..149 {
-            frames.take(&frame(8, 0, &[0; 4]));
-        }
-        assert_eq!(frames.verdict(), None);
-    }
-
-    #[test]
-    fn settings_are_read_wherever_they_are_cut() {
-        let mut bytes = vec![b'x'; PREFACE_LENGTH];
-        let payload = [0, 2, 0, 0, 0, 0, 0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 0, 0];
-        bytes.extend(frame(4, 0, &payload));
-        bytes.extend(frame(1, 4, b"request"));
-        for cut in 0..bytes.len() {
-            let mut frames = Frames::new();
-            frames.take(&bytes[..cut]);
-            frames.take(&bytes[cut..]);
-            let expected = Facts {
-                takes_push: false,
-                most_pushed: Some(7),
-                requests: 1,
-            };
-            assert_eq!(frames.facts(), expected, "cut at {cut}");
-            assert!(!frames.is_amid_fields());
-        }
-    }
-
-    #[test]
-    fn fields_that_do_not_end_are_noticed() {
-        let whole = frame(1, 4, b"request");
-        assert!(after(&[(whole[..12].to_vec(), 1)]).is_amid_fields());
-        assert!(after(&[(frame(1, 0, b"part"), 1)]).is_amid_fields());
-        assert!(!after(&[(whole, 1)]).is_amid_fields());
-        let data = frame(0, 0, b"part of a body");
-        assert!(!after(&[(data[..12].to_vec(), 1)]).is_amid_fields());
-    }
-}
+mod tests;

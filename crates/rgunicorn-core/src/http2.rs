@@ -18,7 +18,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use bytes::Bytes;
-use h2::Reason;
+use h2::RecvStream;
 use h2::server::Builder;
 use h2::server::Connection;
 use h2::server::Handshake;
@@ -78,6 +78,8 @@ pub(crate) struct Http2 {
     callable: RefCell<VecDeque<Token>>,
     /// Whether something may have come that no lane on the list stands for.
     overheard: Cell<bool>,
+    /// Requests that were answered before all of them came, and since when.
+    unfinished: RefCell<VecDeque<(RecvStream, Instant)>>,
     phase: Cell<Phase>,
     /// When the present wait began; deadlines count from here.
     since: Cell<Instant>,
@@ -137,10 +139,11 @@ impl Http2 {
         } = departure;
         let pipe = Pipe::new(stream, input);
         let mut frames = Frames::new();
-        pipe.count_first(&mut frames);
         if let Some(upgrade) = upgrade {
+            frames.note_upgrade();
             pipe.interpose(upgrade::SWITCHING, Interposed::new(upgrade));
         }
+        pipe.count_first(&mut frames);
         let handshake = builder(&state.settings.http2).handshake(pipe.h2_side());
         let since = Instant::now();
         readiness.mark();
@@ -159,6 +162,7 @@ impl Http2 {
             batch: RefCell::default(),
             callable: RefCell::default(),
             overheard: Cell::new(false),
+            unfinished: RefCell::default(),
             phase: Cell::new(Phase::AwaitingFirst),
             since: Cell::new(since),
             turn: Cell::new(Turn::Waiting),
@@ -186,9 +190,9 @@ impl Http2 {
                 self.readiness.mark();
             }
         }
-        let flood = self.frames.borrow().verdict();
-        match flood {
-            Some(flood) => self.end_for(&flood, Reason::ENHANCE_YOUR_CALM),
+        let verdict = self.frames.borrow().verdict();
+        match verdict {
+            Some(offence) => self.end_for(&offence, offence.reason()),
             None => self.accept(),
         }
     }
@@ -206,7 +210,10 @@ impl Http2 {
             };
             match polled {
                 Poll::Ready(Some(Ok((request, respond)))) => self.take_up(request, respond),
-                Poll::Ready(Some(Err(error))) => return self.fail(&error),
+                Poll::Ready(Some(Err(error))) => {
+                    self.amend(&error);
+                    return self.fail(&error);
+                }
                 Poll::Ready(None) => return self.end(),
                 Poll::Pending => return,
             }
@@ -214,7 +221,7 @@ impl Http2 {
     }
 
     /// Goes on with the handshake, if it is not over.
-    fn poll_opening(&self) -> Result<(), h2::Error> {
+    pub(super) fn poll_opening(&self) -> Result<(), h2::Error> {
         let h2 = &mut *self.h2.borrow_mut();
         let H2::Opening(handshake) = h2 else {
             return Ok(());

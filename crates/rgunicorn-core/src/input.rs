@@ -74,6 +74,11 @@ impl Input {
         &self.buffer[self.start..]
     }
 
+    /// The same, behind what is still there of bytes that were used.
+    pub(crate) fn recent(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// The length of the next request's head, if all of it is there.
     ///
     /// # Errors

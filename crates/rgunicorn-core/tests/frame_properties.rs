@@ -10,15 +10,17 @@ use proptest::prelude::*;
 #[path = "../../../fuzz/frame_bodies.rs"]
 mod frame_bodies;
 
-/// Frames that are well-formed but for what they say.
+/// Frames on streams that fit, behind SETTINGS and a request.
 fn frames() -> impl Strategy<Value = Vec<u8>> {
     let frame = (0..11_u8, any::<u8>(), vec(any::<u8>(), 0..40), 1..300_usize);
     let frame = frame.prop_map(|(kind, flags, payload, times)| {
         let length = u8::try_from(payload.len()).unwrap();
-        let header = [0, 0, length, kind, flags, 0, 0, 0, 1];
+        let stream = u8::from(!matches!(kind, 4 | 6 | 7));
+        let header = [0, 0, length, kind, flags, 0, 0, 0, stream];
         [&header[..], &payload].concat().repeat(times)
     });
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+        \0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\x82";
     (any::<u8>(), vec(frame, 0..8))
         .prop_map(|(cut, frames)| [&[cut][..], preface, &frames.concat()].concat())
 }

@@ -132,6 +132,7 @@ impl Http2 {
                 exchange.wake_readers();
             }
             Fed::Gone => self.client_left(token, lane),
+            Fed::Malformed => self.reject(token, lane, Rejection::FieldValue),
             Fed::Nothing if lane.is_reset() => self.client_left(token, lane),
             Fed::Nothing => {}
         }
@@ -182,8 +183,10 @@ impl Http2 {
             lane.readiness.mark();
             return self.gather(token, lane);
         }
-        if lane.feed(&exchange) == Fed::Gone {
-            return self.client_left(token, lane);
+        match lane.feed(&exchange) {
+            Fed::Gone => return self.client_left(token, lane),
+            Fed::Malformed => return self.reject(token, lane, Rejection::FieldValue),
+            Fed::Something | Fed::Nothing => {}
         }
         let expected = expectation(&exchange, Expectation::Waiting);
         exchange.inbound.borrow_mut().expectation = expected;
@@ -221,6 +224,7 @@ impl Http2 {
             }
             Ok(Fed::Nothing) => {}
             Ok(Fed::Gone) => self.client_left(token, lane),
+            Ok(Fed::Malformed) => self.reject(token, lane, Rejection::FieldValue),
             Err(error) => {
                 tracing::error!(
                     "Cannot keep a request body in {} (tmp_upload_dir): {error}",
@@ -234,8 +238,9 @@ impl Http2 {
     /// Takes what came of a body. [`Fed::Something`] is all of it.
     fn collect(&self, lane: &Lane, exchange: &Exchange) -> io::Result<Fed> {
         loop {
-            if lane.feed(exchange) == Fed::Gone {
-                return Ok(Fed::Gone);
+            let fed = lane.feed(exchange);
+            if matches!(fed, Fed::Gone | Fed::Malformed) {
+                return Ok(fed);
             }
             let mut inbound = exchange.inbound.borrow_mut();
             let inbound = &mut *inbound;

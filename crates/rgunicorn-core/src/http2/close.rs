@@ -1,6 +1,8 @@
 //! How streams end, and connections.
 
 use std::fmt::Display;
+use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use h2::Reason;
@@ -12,6 +14,7 @@ use super::Phase;
 use super::answer;
 use super::answer::Sent;
 use super::lane::End;
+use super::lane::Fed;
 use super::lane::Lane;
 use super::response;
 use crate::exchange::Exchange;
@@ -58,6 +61,7 @@ impl Http2 {
     /// All of the answer is on its way.
     fn finish(&self, lane: &Lane, exchange: &Exchange) {
         self.log(lane, exchange);
+        self.keep_request(lane, exchange);
         self.end_lane(lane.token, lane, Liveness::Finished);
     }
 
@@ -91,9 +95,41 @@ impl Http2 {
         self.state.give_exchange(exchange);
     }
 
-    /// Refuses a request.
+    /// Keeps what is still to come of a request whose answer is complete: most often it is on its way, and h2 judges
+    /// whether it is well-formed. Without it h2 asks the client at once to send no more (RFC 9113 section 8.1).
+    fn keep_request(&self, lane: &Lane, exchange: &Exchange) {
+        let is_leaving = self.goodbye.get() == Goodbye::Said;
+        if is_leaving || !exchange.awaits_rest() || lane.feed(exchange) == Fed::Malformed {
+            return;
+        }
+        lane.release_all_but(0);
+        if let Some(receive) = lane.ends.borrow_mut().receive.take()
+            && exchange.awaits_rest()
+        {
+            let mut kept = self.unfinished.borrow_mut();
+            if kept.len() == MOST_UNFINISHED {
+                kept.pop_front();
+            }
+            kept.push_back((receive, self.state.clock.now()));
+        }
+    }
+
+    /// Has clients end the requests that nobody reads, if they have not by now.
+    pub(super) fn forget_requests(&self, now: Instant) {
+        let is_old = |&mut (_, since): &mut (_, Instant)| now.duration_since(since) >= UNFINISHED;
+        let mut kept = self.unfinished.borrow_mut();
+        while kept.front_mut().is_some_and(is_old) {
+            kept.pop_front();
+            self.readiness.mark(); // h2 has something to say
+        }
+    }
+
+    /// Refuses a request. One that is malformed has no answer but the end of its stream.
     pub(super) fn reject(&self, token: Token, lane: &Lane, rejection: Rejection) {
         self.report(&rejection);
+        if rejection.is_malformed() {
+            return self.drop_lane(token, lane, Reason::PROTOCOL_ERROR);
+        }
         self.answer(token, lane, rejection.status(), &format!("{rejection}\n"));
     }
 
@@ -166,6 +202,7 @@ impl Http2 {
             && self.goodbye.replace(Goodbye::Said) == Goodbye::Unsaid
         {
             connection.graceful_shutdown();
+            self.unfinished.borrow_mut().clear();
         }
     }
 
@@ -177,6 +214,8 @@ impl Http2 {
 
     /// Ends the connection at once, with a GOAWAY.
     pub(super) fn shut(&self, code: Reason) {
+        // Without a preface nobody is there who knows what a GOAWAY is.
+        let _ = self.poll_opening();
         if let H2::Open(connection) = &mut *self.h2.borrow_mut() {
             connection.abrupt_shutdown(code);
         }
@@ -196,6 +235,14 @@ impl Http2 {
         self.end();
     }
 
+    /// Puts the right word into what h2 says at its end.
+    pub(super) fn amend(&self, error: &h2::Error) {
+        let is_general = error.reason() == Some(Reason::PROTOCOL_ERROR);
+        if is_general && error.is_go_away() && error.is_library() {
+            self.pipe.name_compression_error(&self.frames.borrow());
+        }
+    }
+
     /// Has h2 know that the client sends no more, if nobody is to be answered all the same: requests that came with
     /// the end, and those of applications that are not told of it.
     pub(super) fn tell_end_if_due(&self) {
@@ -208,9 +255,23 @@ impl Http2 {
         if !self.pipe.end_is_news() {
             return false;
         }
-        let lanes = self.lanes.borrow();
-        let mut exchanges = lanes.iter().filter_map(|lane| lane.exchange());
-        self.pipe.unread() == 0 && !exchanges.any(|exchange| exchange.outlasts_requests())
+        self.pipe.unread() == 0
+            && !self
+                .lanes
+                .borrow()
+                .iter()
+                .any(|lane| self.outlasts_end(lane))
+    }
+
+    /// Whether an answer may still reach a client that sends no more. One that fills the client's window cannot:
+    /// nobody opens it again.
+    fn outlasts_end(&self, lane: &Lane) -> bool {
+        let Some(exchange) = lane.exchange() else {
+            return false;
+        };
+        let has_more = !exchange.outbound.borrow().body.is_empty();
+        let is_stuck = has_more && self.pipe.backlog() == 0 && !lane.readiness.is_marked();
+        exchange.outlasts_requests() && !is_stuck
     }
 
     /// Nothing more is said but what is in the pipe.
@@ -224,6 +285,7 @@ impl Http2 {
         self.phase.set(Phase::Ending);
         self.since.set(self.state.clock.now());
         self.drop_all_lanes();
+        self.unfinished.borrow_mut().clear();
         *self.h2.borrow_mut() = H2::Over;
         if self.pipe.backlog() == 0 {
             self.linger();
@@ -289,3 +351,9 @@ impl Drop for Http2 {
         }
     }
 }
+
+/// Requests of one client that are kept though they are answered.
+const MOST_UNFINISHED: usize = 16;
+
+/// How long they are kept at least.
+const UNFINISHED: Duration = Duration::from_millis(500);

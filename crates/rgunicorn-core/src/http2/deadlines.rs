@@ -37,6 +37,7 @@ impl Http2 {
     /// Enforces deadlines; called every now and then.
     pub(crate) fn sweep(&self, now: Instant) -> Fate {
         self.frames.borrow_mut().forgive();
+        self.forget_requests(now);
         if self.does_not_read() {
             tracing::info!(
                 "Response was not read in time by ip={}",

@@ -16,6 +16,7 @@ use h2::RecvStream;
 use h2::SendStream;
 use h2::server::SendPushedResponse;
 use h2::server::SendResponse;
+use http::HeaderMap;
 use http::Response;
 
 use super::Http2;
@@ -92,8 +93,10 @@ pub(super) enum Respond {
 pub(super) enum Fed {
     Nothing,
     Something,
-    /// The client took the request back, or it is malformed.
+    /// The client took the request back.
     Gone,
+    /// Its trailers are what no client may send.
+    Malformed,
 }
 
 impl Lane {
@@ -154,7 +157,7 @@ impl Lane {
             match self.next_data(receive, &mut inbound) {
                 Poll::Ready(Fed::Nothing) => return Fed::Something, // that was its end
                 Poll::Ready(Fed::Something) => fed = Fed::Something,
-                Poll::Ready(Fed::Gone) => return Fed::Gone,
+                Poll::Ready(fed) => return fed, // it will not come
                 Poll::Pending => return fed,
             }
         }
@@ -177,6 +180,9 @@ impl Lane {
             }
             Poll::Ready(None) => match receive.poll_trailers(&mut context) {
                 Poll::Ready(Err(_)) => Poll::Ready(Fed::Gone),
+                Poll::Ready(Ok(Some(trailers))) if !is_well_formed(&trailers) => {
+                    Poll::Ready(Fed::Malformed)
+                }
                 // Nobody is told of trailers: ASGI and WSGI have no word for them.
                 Poll::Ready(Ok(_)) | Poll::Pending => {
                     inbound.body = BodyState::Arrived;
@@ -230,6 +236,12 @@ impl Lane {
             (None, None) => {}
         }
     }
+}
+
+/// The rule for values that the h2 crate does not keep (RFC 9113 section 8.2.1).
+fn is_well_formed(trailers: &HeaderMap) -> bool {
+    let mut values = trailers.values();
+    values.all(|value| value.as_bytes().trim_ascii() == value.as_bytes())
 }
 
 impl Respond {

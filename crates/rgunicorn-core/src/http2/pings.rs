@@ -137,7 +137,9 @@ impl Http2 {
         if let H2::Open(connection) = &mut *self.h2.borrow_mut() {
             connection.set_target_window_size(window.max(super::CONNECTION_WINDOW));
             // Refused while the client has not acknowledged the last change.
-            let _ = connection.set_initial_window_size(window);
+            if connection.set_initial_window_size(window).is_ok() {
+                self.frames.borrow_mut().note_settings();
+            }
         }
     }
 }

@@ -29,6 +29,13 @@ use crate::stream::Stream;
 /// Bytes that wait for the socket before h2 is told to wait. More make no write cheaper.
 const OUTPUT_LIMIT: usize = 128 * 1024;
 
+/// A GOAWAY that says no more than a code (RFC 9113 section 6.8).
+const GOAWAY_LENGTH: usize = 17;
+
+/// RFC 9113 section 7.
+const PROTOCOL_ERROR: u8 = 0x1;
+const COMPRESSION_ERROR: u8 = 0x9;
+
 /// The end of the pipe that belongs to the connection.
 pub(super) struct Pipe {
     stream: RefCell<Stream>,
@@ -108,6 +115,21 @@ impl Pipe {
         let new = input.fill_now(&mut self.stream.borrow_mut(), state);
         let unused = input.unused();
         frames.take(&unused[unused.len() - new..]);
+    }
+
+    /// Says what h2 could not do, where it has but the general word: in the GOAWAY that it wrote last.
+    pub(super) fn name_compression_error(&self, frames: &Frames) {
+        let input = self.shared.input.borrow();
+        let mut output = self.shared.output.borrow_mut();
+        let Some([head @ .., code]) = output.copied().last_chunk_mut::<GOAWAY_LENGTH>() else {
+            return;
+        };
+        let is_general = head.starts_with(&[0, 0, 8, 7, 0, 0, 0, 0, 0])
+            && head.ends_with(&[0, 0, 0])
+            && *code == PROTOCOL_ERROR;
+        if is_general && frames.ends_unreadable(input.recent()) {
+            *code = COMPRESSION_ERROR;
+        }
     }
 
     /// Bytes that were read and that h2 has not taken.

@@ -65,6 +65,8 @@ impl Http2 {
         let Ok(promised) = respond.push_request(Request::from_parts(parts, ())) else {
             return false;
         };
+        let stream = promised.stream_id().as_u32();
+        self.frames.borrow_mut().note_promise(stream);
         let (token, lane) = self.vacant_lane();
         let transport: Weak<dyn Transport> = Rc::downgrade(&lane) as Weak<Lane>;
         exchange.begin(transport, asked.began());

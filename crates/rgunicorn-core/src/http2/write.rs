@@ -73,10 +73,14 @@ impl Http2 {
     /// Lets h2 do what it can. Ready once the connection is over.
     pub(super) fn poll_h2(&self) -> Poll<Result<(), h2::Error>> {
         let mut context = Context::from_waker(Waker::noop());
-        match &mut *self.h2.borrow_mut() {
+        let polled = match &mut *self.h2.borrow_mut() {
             H2::Open(connection) => connection.poll_closed(&mut context),
             H2::Opening(_) | H2::Over => Poll::Pending,
+        };
+        if let Poll::Ready(Err(error)) = &polled {
+            self.amend(error);
         }
+        polled
     }
 
     /// Lets the lanes to which something happened have their say, the first of them first. So much is taken

@@ -182,6 +182,26 @@ impl Rejection {
         Refusal { rule: self, line }
     }
 
+    /// Whether RFC 9113 calls a request of HTTP/2 that breaks this rule malformed (section 8.1.1):
+    /// what nobody may send, rather than what this server does not take.
+    pub(crate) fn is_malformed(self) -> bool {
+        matches!(
+            self,
+            Self::TargetByte
+                | Self::Fragment
+                | Self::TargetForm
+                | Self::TargetAuthority
+                | Self::FieldName
+                | Self::FieldValue
+                | Self::DuplicateField("host" | "content-length")
+                | Self::MissingHost
+                | Self::Host
+                | Self::DifferentHosts
+                | Self::MissingPseudo
+                | Self::ContentLength
+        )
+    }
+
     /// The status code that answers the request.
     #[must_use]
     pub fn status(self) -> u16 {
