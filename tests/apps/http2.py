@@ -14,6 +14,8 @@ waiting = asyncio.Event()
 
 
 async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close"})
     assert scope["type"] == "http", scope["type"]
     paths.append(scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"])
     try:
@@ -89,9 +91,11 @@ async def trailers(scope, receive, send):
 
 
 async def push(scope, receive, send):
+    """ASGI: "at any time after the Response Start message but before the final Response Body message"."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
     if "http.response.push" in scope.get("extensions", {}):
         await send({"type": "http.response.push", "path": "/pushed", "headers": [(b"accept", b"*/*")]})
-    await respond(send, HELLO)
+    await send({"type": "http.response.body", "body": HELLO})
 
 
 async def early_hint(scope, receive, send):

@@ -232,6 +232,9 @@ def test_6_9_1_data_beyond_the_servers_window_is_a_flow_control_error(target):
         if received.type == WINDOW_UPDATE:
             pytest.skip("the window grows though nobody reads, so nothing was beyond it")
         assert received.code == FLOW_CONTROL_ERROR, client.story()
+    with target.start() as other:
+        # Nobody tells this application that its client left: it would hold up the end of the server.
+        assert other.exchange(other.get("/release")).status == 200
 
 
 # 6.9.2 The initial window
