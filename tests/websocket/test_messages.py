@@ -100,6 +100,7 @@ def test_a107_a114_wrong_events_raise_and_harm_nothing(server):
 def test_a107_what_is_no_event_raises(server, path):
     with server("sockets:wrong_events") as s, RawSocket(s, path) as ws:
         assert ws.read_message() == "fine"
+        s.wait_for_note("refused", count=5)
         kinds = [note["kind"] for note in s.notes if note["event"] == "refused"]
         assert kinds == ["ValueError", "TypeError", "RuntimeError", "RuntimeError", "TypeError"]
 
