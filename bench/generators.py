@@ -76,7 +76,8 @@ def outcome_in(output: str, running: Running) -> Outcome:
     _text, found, outcome = output.partition("RESULT ")
     if not found:
         raise running.failure(f"the generator failed: {output}")
-    return Outcome(**json.loads(outcome))
+    known = json.loads(outcome)
+    return Outcome(**{name: known[name] for name in Outcome.__dataclass_fields__})
 
 
 def h2load(pinned: list[str], running: Running, scenario: Scenario, connections: int, seconds: int) -> Outcome:

@@ -36,12 +36,13 @@ impl Figures {
         };
         format!(
             "{{\"requests\": {count}, \"duration_us\": {}, \"bytes\": {}, \"mean_us\": {mean}, \
-             \"p50_us\": {}, \"p99_us\": {}, \"open\": {}, \"pings\": {}, \"extensions\": \"{}\", \
+             \"p50_us\": {}, \"p99_us\": {}, \"max_us\": {}, \"open\": {}, \"pings\": {}, \"extensions\": \"{}\", \
              \"errors\": {{\"connect\": 0, \"read\": 0, \"write\": 0, \"timeout\": 0, \"status\": 0}}}}",
             self.took.as_micros(),
             self.bytes,
             at(0.50),
             at(0.99),
+            self.latencies.last().copied().unwrap_or(0),
             self.open,
             self.pings,
             self.extensions.replace('"', "'"),
