@@ -7,12 +7,9 @@ it forwards an id of its own, and each id must reach the application once, with 
 
 import itertools
 import json
-import os
 import random
 import re
-import shutil
 import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from contextlib import contextmanager
@@ -21,16 +18,14 @@ import pytest
 
 from client import Client
 from command import eventually
-from command import free_port
-from conftest import DEADLINE
-from conftest import Lines
 from conftest import running
+from nginx import NGINX
+from nginx import nginx
 from smuggling import probes
 
 PROBES = probes()
 MARKER = b"GET /marker HTTP/1.1\r\nHost: marker\r\nConnection: close\r\n\r\n"
 MARKED = ("GET", "/marker", "")
-NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
 class Ledger:
@@ -253,32 +248,6 @@ class Front:
             return client.read_response().body.startswith(b"Active connections: 1 ")
 
 
-@contextmanager
-def nginx(variant, folder, upstream):
-    port, configuration = free_port(), folder / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(folder=folder, upstream=upstream, port=port, variant=VARIANTS[variant])
-    )
-    process = subprocess.Popen(
-        [NGINX, "-p", folder, "-e", "stderr", "-c", configuration], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    errors = Lines(process.stderr)
-    try:
-        eventually(lambda: process.poll() is not None or listens(port), "nginx to listen")
-        assert process.poll() is None, errors.snapshot()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
-        errors.join()
-        print("--- nginx ---", *errors.snapshot(), sep="\n")
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="module")
 def fronts(tmp_path_factory):
     """A function from the name of a variant to its nginx, which stays up for the whole module."""
@@ -291,7 +260,7 @@ def fronts(tmp_path_factory):
             if variant not in started:
                 server, ledger = stack.enter_context(ledger_server())
                 folder = tmp_path_factory.mktemp("nginx")
-                port = stack.enter_context(nginx(variant, folder, server.port))
+                port = stack.enter_context(nginx(CONFIGURATION, folder, upstream=server.port, variant=VARIANTS[variant]))
                 started[variant] = Front(port, folder / "access.log", ledger, variant)
             return started[variant]
 

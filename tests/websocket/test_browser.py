@@ -1,23 +1,20 @@
 """The chat of examples/ in a real browser, straight and behind nginx: what one page says the other shows."""
 
 import json
-import os
 import shutil
 import signal
-import socket
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from certificates import Authority
-from command import eventually, free_port
-from conftest import DEADLINE, Lines
+from conftest import DEADLINE
+from nginx import NGINX
+from nginx import nginx as nginx_with
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -64,24 +61,8 @@ def browser():
 def nginx(folder, upstream):
     if NGINX is None:
         pytest.skip("nginx is not installed: scripts/test installs it where it may")
-    port, configuration = free_port(), folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, upstream=upstream, port=port))
-    command = [NGINX, "-p", folder, "-e", "stderr", "-c", configuration]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    errors = Lines(process.stderr)
-    try:
-        eventually(lambda: process.poll() is not None or listens(port), "nginx to listen")
-        assert process.poll() is None, errors.snapshot()
+    with nginx_with(CONFIGURATION, folder, upstream=upstream) as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
-        errors.join()
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def say(page, words):
