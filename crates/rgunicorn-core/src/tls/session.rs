@@ -191,7 +191,6 @@ impl Session {
     }
 
     /// What the peers agreed to speak, if they did.
-    #[allow(dead_code, reason = "HTTP/2 asks for it")]
     pub(crate) fn application_protocol(&self) -> Option<&[u8]> {
         self.rustls.alpn_protocol()
     }
