@@ -130,6 +130,9 @@ def redis(tmp_path):
 
 def test_channels_members_of_a_room_on_two_workers_hear_each_other(start_site, redis):
     with start_site("channels_site:app", env=redis, workers=2) as (s, client):
+        # When consumers of one process leave together, channels_redis may lose the cancellation of a receive, under
+        # uvicorn too. The application then ends with redis-py's time-out of 5 s, which is not the server's to hide.
+        s.expect_errors()
         assert client.get("/").text == "plain"
         pids = set(s.worker_pids())
         deadline = time.monotonic() + 30
