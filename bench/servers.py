@@ -74,7 +74,12 @@ class Server:
         known = help_text(self.command("", 0)[0]) if self.room else ""
         # A version that lacks an option has no such limit, or is found out when it closes connections.
         options = [word for flag, value in self.room.items() if flag in known for word in [flag, value]]
-        return replace(self, command=lambda app, port: [*self.command(app, port), *options])
+        roomy = {name: with_options(command, options) for name, command in self.others.items()}
+        return replace(self, command=with_options(self.command, options), others=roomy)
+
+
+def with_options(command: Callable[[str, int], list[str]], options: list[str]) -> Callable[[str, int], list[str]]:
+    return lambda app, port: [*command(app, port), *options]
 
 
 @functools.cache
