@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-from wsgi_workers import only_on
 
 APP, VALIDATED = "wsgi_answers:app", "wsgi_answers:validated"
 
@@ -367,7 +366,6 @@ def test_w28_pipelined_requests_are_answered_in_order(either):
         assert [client.read_response().body for _ in range(20)] == [b"%dx" % n for n in range(20)]
 
 
-@only_on("sync")
 @pytest.mark.parametrize(
     "path", ["blocks?b=one", "blocks?kind=generator&b=one,two", "large?count=100", "large_at_once?count=100"]
 )

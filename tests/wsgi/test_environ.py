@@ -54,7 +54,7 @@ def test_w9_the_mount_point_may_come_from_the_servers_environment(wsgi):
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/x")
 
 
-def test_asterisk_form_is_no_path_and_shown_as_it_is(plain):
+def test_w2_asterisk_form_is_no_path_and_shown_as_it_is(plain):
     """As in gunicorn. PEP 3333 has no place for it: a path begins with a slash, and one must be there."""
     environ = send(plain, b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n")
     assert (environ["PATH_INFO"], environ["RAW_URI"]) == ("*", "*")

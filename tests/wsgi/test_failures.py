@@ -1,7 +1,6 @@
 """Apps that fail: what the client sees, what is in the log, who serves the next one (W29, W40 to W43)."""
 
 import pytest
-from wsgi_workers import only_on
 
 APP = "wsgi_answers:failing"
 BEFORE_THE_HEAD = ["before_start", "after_start", "at_first_block", "after_empty_block", "no_iterable", "none"]
@@ -72,7 +71,6 @@ def test_w41_the_log_has_an_error_after_the_first_block_too(failing):
     failing.wait_for_line("^ValueError: while iterating")
 
 
-@only_on("sync")
 def test_w41_an_error_after_the_whole_length_spoils_nothing(failing):
     response = failing.get("/after_all_of_its_length")
     assert response.body == b"some" and response.complete

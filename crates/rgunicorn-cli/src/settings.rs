@@ -53,7 +53,6 @@ pub(crate) enum Compared {
 
 /// The kinds of values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[allow(dead_code, reason = "no setting is a hook or an object yet")]
 pub(crate) enum Kind {
     /// Anything at all, because nobody looks at it.
     Anything,
@@ -186,7 +185,6 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// The Rust type of each [`Kind`], under the same name.
-#[allow(dead_code, reason = "no setting is a hook or an object yet")]
 mod shape {
     pub(super) type Anything = Option<String>;
     pub(super) type Account = Option<String>;
