@@ -25,7 +25,7 @@ pub(crate) fn fuzz_frames(input: &[u8]) {
     let unreadable = whole.ends_unreadable(bytes);
     let verdict = whole.verdict();
     whole.forgive();
-    whole.credit(1 << 20);
+    whole.credit(1 << 20, 1);
     match verdict {
         Some(Offence::Breach(_)) => {
             assert!(!unreadable, "one reason is enough");

@@ -178,9 +178,9 @@ impl Frames {
         self.allowance.forgive();
     }
 
-    /// So many bytes of answers were sent, which the client says that it read.
-    pub fn credit(&mut self, sent: u64) {
-        self.allowance.credit(sent);
+    /// So many bytes of answers were sent, in so many DATA frames, which the client says that it read.
+    pub fn credit(&mut self, sent: u64, frames: u32) {
+        self.allowance.credit(sent, frames);
     }
 
     /// What was learned so far.

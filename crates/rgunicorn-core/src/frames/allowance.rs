@@ -10,11 +10,14 @@ use super::header::Header;
 use super::header::PING;
 use super::header::RST_STREAM;
 use super::header::SETTINGS;
+use super::header::WINDOW_UPDATE;
 
 /// How many frames of two kinds are left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
     resets: u32,
+    /// Windows that may be enlarged, for frames that were sent.
+    windows: u32,
     others: u32,
 }
 
@@ -22,6 +25,7 @@ impl Default for Allowance {
     fn default() -> Self {
         Self {
             resets: MOST_RESETS,
+            windows: 0,
             others: MOST_OTHERS,
         }
     }
@@ -35,6 +39,10 @@ impl Allowance {
             CONTINUATION => return, // h2 counts them
             RST_STREAM => {
                 self.resets = self.resets.saturating_sub(1);
+                return;
+            }
+            WINDOW_UPDATE if self.windows > 0 => {
+                self.windows -= 1;
                 return;
             }
             DATA if frame.length > 0 || frame.has(END_STREAM) => 0,
@@ -60,8 +68,10 @@ impl Allowance {
         self.allow(RESETS_AGAIN, OTHERS_AGAIN);
     }
 
-    /// So many bytes of answers were sent.
-    pub(super) fn credit(&mut self, sent: u64) {
+    /// So many bytes of answers were sent, in so many frames.
+    pub(super) fn credit(&mut self, sent: u64, frames: u32) {
+        let windows = frames.saturating_mul(WINDOWS_A_FRAME);
+        self.windows = self.windows.saturating_add(windows).min(MOST_WINDOWS);
         let frames = u32::try_from(sent / BYTES_A_FRAME).unwrap_or(u32::MAX);
         self.allow(0, frames);
     }
@@ -90,3 +100,9 @@ const FRAMES_A_REQUEST: u32 = 4;
 
 /// So many bytes of an answer may be acknowledged by a frame of their own.
 const BYTES_A_FRAME: u64 = 512;
+
+/// With each DATA frame that was sent: that of its stream and that of the connection.
+const WINDOWS_A_FRAME: u32 = 2;
+
+/// As many as a client may have to make up for that has not answered for long.
+const MOST_WINDOWS: u32 = 1 << 20;

@@ -93,11 +93,38 @@ fn an_allowance_grows_with_time_and_with_what_was_sent() {
     );
     frames.take(&update[8..]);
     frames.forgive();
-    frames.credit(100 * 512);
+    frames.credit(100 * 512, 0);
     for _ in 0..149 {
         frames.take(&update);
     }
     assert_eq!(frames.verdict(), None);
+}
+
+#[test]
+fn each_frame_that_was_sent_may_be_acknowledged_twice() {
+    let update = frame(8, 0, &[0, 0, 0, 1]);
+    let mut frames = after(&[(update.clone(), 999)]);
+    for _ in 0..9999 {
+        frames.credit(12, 1);
+        frames.take(&update);
+        frames.take(&update);
+        assert_eq!(frames.verdict(), None);
+    }
+    frames.credit(12 * 9999, 9999); // many of them at once
+    for _ in 0..2 * 9999 {
+        frames.take(&update);
+    }
+    assert_eq!(frames.verdict(), None);
+    frames.take(&frame(6, 0, &[0; 8])); // and nothing else for it
+    assert_eq!(
+        frames.verdict(),
+        None,
+        "the bytes that were sent allow for some"
+    );
+    for _ in 0..999 {
+        frames.take(&update);
+    }
+    assert_eq!(frames.verdict(), Some(Offence::Idle));
 }
 
 /// What is wrong at the beginning of a frame, or at its first bytes.

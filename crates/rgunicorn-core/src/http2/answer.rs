@@ -58,7 +58,7 @@ impl Http2 {
                 Err(sent) => return sent,
             }
         }
-        encode_body(lane, &mut outbound, &mut ends)
+        self.encode_body(lane, &mut outbound, &mut ends)
     }
 
     fn encode_head(
@@ -98,6 +98,56 @@ impl Http2 {
         }
         Ok(end)
     }
+
+    /// Sends of the body what the client's windows have room for, and the end once that is all.
+    fn encode_body(&self, lane: &Lane, outbound: &mut Outbound, ends: &mut Ends) -> Sent {
+        let Some(send) = &mut ends.send else {
+            return Sent::Refused;
+        };
+        let trailers = outbound.trailers.as_bytes();
+        let ends_with_data = outbound.stage == Stage::Complete && trailers.is_empty();
+        let mut context = Context::from_waker(lane.readiness.waker());
+        while !outbound.body.is_empty() {
+            let wanted = outbound.body.len().min(BLOCK);
+            send.reserve_capacity(wanted);
+            let room = send.capacity();
+            if room == 0 {
+                match send.poll_capacity(&mut context) {
+                    Poll::Ready(Some(Ok(_))) => continue,
+                    Poll::Ready(_) => return Sent::Refused,
+                    Poll::Pending => return Sent::Part,
+                }
+            }
+            let Ok(data) = outbound.body.take(room.min(wanted)) else {
+                return Sent::CutShort;
+            };
+            let sent = lane.waits.sent.get() + data.len() as u64;
+            lane.waits.sent.set(sent);
+            self.waits
+                .frames
+                .set(self.waits.frames.get().saturating_add(1));
+            let is_last = ends_with_data && outbound.body.is_empty();
+            if send.send_data(data, is_last).is_err() {
+                return Sent::Refused;
+            }
+            if is_last {
+                outbound.stage = Stage::Encoded;
+                return Sent::All;
+            }
+        }
+        if outbound.stage != Stage::Complete {
+            return Sent::Part;
+        }
+        let ended = match response::trailers(&outbound.trailers) {
+            Ok(trailers) if !trailers.is_empty() => send.send_trailers(trailers),
+            _ => send.send_data(Bytes::new(), true),
+        };
+        if ended.is_err() {
+            return Sent::Refused;
+        }
+        outbound.stage = Stage::Encoded;
+        Sent::All
+    }
 }
 
 /// What goes before the head (RFC 9110 section 15.2).
@@ -131,53 +181,6 @@ fn inform(
         (Some(respond), Ok(interim)) => respond.inform(interim),
         _ => Ok(()), // hints that nobody could take are no loss
     }
-}
-
-/// Sends of the body what the client's windows have room for, and the end once that is all.
-fn encode_body(lane: &Lane, outbound: &mut Outbound, ends: &mut Ends) -> Sent {
-    let Some(send) = &mut ends.send else {
-        return Sent::Refused;
-    };
-    let trailers = outbound.trailers.as_bytes();
-    let ends_with_data = outbound.stage == Stage::Complete && trailers.is_empty();
-    let mut context = Context::from_waker(lane.readiness.waker());
-    while !outbound.body.is_empty() {
-        let wanted = outbound.body.len().min(BLOCK);
-        send.reserve_capacity(wanted);
-        let room = send.capacity();
-        if room == 0 {
-            match send.poll_capacity(&mut context) {
-                Poll::Ready(Some(Ok(_))) => continue,
-                Poll::Ready(_) => return Sent::Refused,
-                Poll::Pending => return Sent::Part,
-            }
-        }
-        let Ok(data) = outbound.body.take(room.min(wanted)) else {
-            return Sent::CutShort;
-        };
-        let sent = lane.waits.sent.get() + data.len() as u64;
-        lane.waits.sent.set(sent);
-        let is_last = ends_with_data && outbound.body.is_empty();
-        if send.send_data(data, is_last).is_err() {
-            return Sent::Refused;
-        }
-        if is_last {
-            outbound.stage = Stage::Encoded;
-            return Sent::All;
-        }
-    }
-    if outbound.stage != Stage::Complete {
-        return Sent::Part;
-    }
-    let ended = match response::trailers(&outbound.trailers) {
-        Ok(trailers) if !trailers.is_empty() => send.send_trailers(trailers),
-        _ => send.send_data(Bytes::new(), true),
-    };
-    if ended.is_err() {
-        return Sent::Refused;
-    }
-    outbound.stage = Stage::Encoded;
-    Sent::All
 }
 
 /// The reason to give for an answer that is not complete.

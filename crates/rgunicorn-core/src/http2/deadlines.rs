@@ -28,6 +28,8 @@ use crate::state;
 pub(super) struct Waits {
     /// Bytes written to the socket so far.
     pub(super) sent: Cell<u64>,
+    /// DATA frames since the client was last allowed to enlarge windows for them.
+    pub(super) frames: Cell<u32>,
     write: Cell<Wait>,
     /// For the rest of the fields of a request.
     fields: Cell<Option<(u64, Instant)>>,

@@ -42,7 +42,8 @@ impl Http2 {
         }
         let (sent, drained) = self.pipe.drain(gate);
         self.waits.sent.set(self.waits.sent.get() + sent);
-        self.frames.borrow_mut().credit(sent);
+        let frames = self.waits.frames.take();
+        self.frames.borrow_mut().credit(sent, frames);
         match drained {
             Poll::Ready(Err(_)) => {
                 self.leave();
