@@ -13,6 +13,8 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// A payload is not what its type says.
     pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// What the peer does is not accepted, whatever the protocol permits.
+    pub const POLICY_VIOLATION: Self = Self(1008);
     /// A message is too large.
     pub const TOO_LARGE: Self = Self(1009);
     /// This side failed.

@@ -48,6 +48,9 @@ pub enum Failure {
     /// More bytes than the settings permit, after inflating.
     #[error("Message exceeds the maximum size ({0} bytes)")]
     TooLarge(usize),
+    /// Pings, pongs and empty fragments far beyond what anybody needs (RFC 6455 section 10.4).
+    #[error("too many frames that say nothing")]
+    Flood,
 }
 
 impl Failure {
@@ -57,6 +60,7 @@ impl Failure {
         match self {
             Self::Text | Self::Compression => CloseCode::INVALID_PAYLOAD,
             Self::TooLarge(_) => CloseCode::TOO_LARGE,
+            Self::Flood => CloseCode::POLICY_VIOLATION,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }

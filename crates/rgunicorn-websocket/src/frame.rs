@@ -78,6 +78,23 @@ impl From<Kind> for Opcode {
 }
 
 impl FrameHead {
+    /// Whether a ping, pong or close frame may be like this (RFC 6455 section 5.5).
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(crate) fn check_control(&self) -> Result<(), Failure> {
+        if self.reserved != 0 {
+            return Err(Failure::ReservedBit);
+        }
+        if !self.is_last {
+            return Err(Failure::FragmentedControl);
+        }
+        if self.length > LONGEST_CONTROL as u64 {
+            return Err(Failure::LongControl);
+        }
+        Ok(())
+    }
+
     /// The head at the start of `bytes`, and its length; none while some of it is missing.
     ///
     /// # Errors

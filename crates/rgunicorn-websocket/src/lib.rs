@@ -41,6 +41,7 @@ mod negotiation;
 mod extension;
 mod text;
 mod gathered;
+mod allowance;
 mod frame;
 mod event;
 mod failure;

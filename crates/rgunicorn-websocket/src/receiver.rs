@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 
+use crate::allowance::Allowance;
 use crate::close::CloseCode;
 use crate::event::Close;
 use crate::event::Event;
@@ -14,7 +15,6 @@ use crate::event::Message;
 use crate::failure::Failure;
 use crate::frame::COMPRESSED;
 use crate::frame::FrameHead;
-use crate::frame::LONGEST_CONTROL;
 use crate::frame::LONGEST_HEAD;
 use crate::frame::Opcode;
 use crate::gathered::Gathered;
@@ -40,6 +40,7 @@ pub struct Receiver {
     assembly: Option<Assembly>,
     message: Gathered,
     control: Gathered,
+    allowance: Allowance,
     /// Whether the peer said goodbye or broke a rule: nothing more is heard.
     has_ended: Cell<bool>,
 }
@@ -66,6 +67,8 @@ struct Arriving {
 struct Assembly {
     kind: Kind,
     coding: Coding,
+    /// Bytes of its frames, as they say.
+    announced: u64,
     text: TextCheck,
 }
 
@@ -104,6 +107,7 @@ impl Receiver {
             assembly: None,
             message: Gathered::default(),
             control: Gathered::default(),
+            allowance: Allowance::default(),
             has_ended: Cell::new(false),
         }
     }
@@ -112,6 +116,12 @@ impl Receiver {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended.get()
+    }
+
+    /// About half a second has passed: so many more pings, pongs and empty fragments may come as
+    /// anybody needs in that time.
+    pub fn forgive(&mut self) {
+        self.allowance.forgive();
     }
 
     /// The next thing that the peer said. `input` is what came from it, and is shortened by what
@@ -192,8 +202,9 @@ impl Receiver {
             Masking::Masked => return Err(Failure::Unmasked),
             Masking::Unmasked => return Err(Failure::Masked),
         }
+        self.allowance.charge(&head)?;
         match head.opcode {
-            Opcode::Close | Opcode::Ping | Opcode::Pong => check_control(&head)?,
+            Opcode::Close | Opcode::Ping | Opcode::Pong => head.check_control()?,
             Opcode::Continuation => self.check_continuation(&head)?,
             Opcode::Text => self.begin_message(&head, Kind::Text)?,
             Opcode::Binary => self.begin_message(&head, Kind::Binary)?,
@@ -233,14 +244,16 @@ impl Receiver {
         Ok(Some(head))
     }
 
-    fn check_continuation(&self, head: &FrameHead) -> Result<(), Failure> {
-        let Some(assembly) = self.assembly else {
+    fn check_continuation(&mut self, head: &FrameHead) -> Result<(), Failure> {
+        let Some(assembly) = &mut self.assembly else {
             return Err(Failure::LoneContinuation);
         };
         if head.reserved != 0 {
             return Err(Failure::ReservedBit);
         }
-        self.check_size(assembly.coding, head.length)
+        assembly.announced = assembly.announced.saturating_add(head.length);
+        let (coding, announced) = (assembly.coding, assembly.announced);
+        self.check_size(coding, announced)
     }
 
     fn begin_message(&mut self, head: &FrameHead, kind: Kind) -> Result<(), Failure> {
@@ -256,16 +269,20 @@ impl Receiver {
         self.assembly = Some(Assembly {
             kind,
             coding,
+            announced: head.length,
             text: TextCheck::default(),
         });
         Ok(())
     }
 
     /// Refuses what would be too large before any of it is kept. How large compressed data is,
-    /// inflating it says.
-    fn check_size(&self, coding: Coding, length: u64) -> Result<(), Failure> {
-        let total = (self.message.len() as u64).saturating_add(length);
-        if coding == Coding::Plain && total > self.limit as u64 {
+    /// inflating it says, unless there is so much of it that most of it says nothing.
+    fn check_size(&self, coding: Coding, announced: u64) -> Result<(), Failure> {
+        let most = match coding {
+            Coding::Plain => self.limit,
+            Coding::Deflate => self.limit.saturating_mul(MOST_INFLATED).max(LEAST_INFLATED),
+        };
+        if announced > most as u64 {
             return Err(Failure::TooLarge(self.limit));
         }
         Ok(())
@@ -352,20 +369,6 @@ fn advance(input: &mut &mut [u8], count: usize) {
     *input = &mut std::mem::take(input)[count..];
 }
 
-/// RFC 6455 section 5.5.
-fn check_control(head: &FrameHead) -> Result<(), Failure> {
-    if head.reserved != 0 {
-        return Err(Failure::ReservedBit);
-    }
-    if !head.is_last {
-        return Err(Failure::FragmentedControl);
-    }
-    if head.length > LONGEST_CONTROL as u64 {
-        return Err(Failure::LongControl);
-    }
-    Ok(())
-}
-
 /// RFC 6455 section 5.5.1.
 fn read_close(payload: &[u8]) -> Result<Close<'_>, Failure> {
     if payload.is_empty() {
@@ -381,3 +384,9 @@ fn read_close(payload: &[u8]) -> Result<Close<'_>, Failure> {
         reason: text(reason)?,
     })
 }
+
+/// Bytes that stand for one, at most: a byte that is compressed and flushed by itself takes seven.
+const MOST_INFLATED: usize = 8;
+
+/// Bytes that an empty message may take.
+const LEAST_INFLATED: usize = 1 << 10;

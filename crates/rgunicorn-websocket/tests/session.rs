@@ -543,3 +543,85 @@ fn a_failure_is_told_to_the_peer() {
     server().sender.fail(&Failure::Text, &mut out);
     assert_eq!(out, unmasked(0x88, b"\x03\xefinvalid UTF-8"));
 }
+
+/// How `frames`, said so many times to one receiver, end.
+fn after(first: &[u8], again: &[Vec<u8>], times: usize) -> Option<Failure> {
+    let mut receiver = deflating_server(1 << 20).receiver;
+    let again = again.concat();
+    let pieces = std::iter::repeat_n(again.as_slice(), times);
+    hear(&mut receiver, std::iter::once(first).chain(pieces)).1
+}
+
+#[test]
+fn a_flood_is_told_from_what_heavy_talkers_do() {
+    let (begin, ping) = (masked(0x02, b""), masked(0x89, b"?"));
+    let small = [masked(0x81, b"x"), masked(0x82, b"")];
+    let around = [masked(0x02, b"a"), ping.clone(), masked(0x80, b"")];
+    let rows = [
+        ("pings", &b""[..], vec![ping.clone()], 19_999, None),
+        ("pings", b"", vec![ping], 20_001, Some(Failure::Flood)),
+        (
+            "pongs",
+            b"",
+            vec![masked(0x8a, b"")],
+            99_999,
+            Some(Failure::Flood),
+        ),
+        (
+            "empty fragments",
+            &begin,
+            vec![masked(0x00, b"")],
+            99_999,
+            Some(Failure::Flood),
+        ),
+        (
+            "empty fragments of a compressed message",
+            &masked(0x42, b""),
+            vec![masked(0x00, b"")],
+            99_999,
+            Some(Failure::Flood),
+        ),
+        ("small messages", b"", small.to_vec(), 99_999, None),
+        (
+            "one byte at a time",
+            &begin,
+            vec![masked(0x00, b"x")],
+            99_999,
+            None,
+        ),
+        ("pings in messages", b"", around.to_vec(), 99_999, None),
+    ];
+    for (name, first, again, times, expected) in rows {
+        assert_eq!(after(first, &again, times), expected, "{name}");
+    }
+}
+
+#[test]
+fn time_makes_up_for_pings() {
+    let mut receiver = server().receiver;
+    let thousand = masked(0x89, b"?").repeat(1000);
+    for _ in 0..99 {
+        receiver.forgive();
+        assert_eq!(hear(&mut receiver, [thousand.as_slice()]).1, None);
+    }
+}
+
+#[test]
+fn compressed_data_that_says_nothing_has_an_end() {
+    // A block without a byte, and its flush (RFC 1951 section 3.2.4).
+    let nothing = [0, 0, 0, 0xff, 0xff].repeat(100);
+    let first = masked(0x42, &nothing);
+    let limit = 1000;
+    let bytes = [first, masked(0x00, &nothing).repeat(20)].concat();
+    let (_, failure) = hear(&mut deflating_server(limit).receiver, [bytes.as_slice()]);
+    assert_eq!(failure, Some(Failure::TooLarge(limit)));
+    // However wastefully it was compressed, what is not too large is heard.
+    let mut wasteful = masked(0x42, &nothing[..5]);
+    for byte in 0..limit {
+        let stored = [0, 1, 0, 0xfe, 0xff, byte as u8];
+        wasteful.extend(masked(0x00, &stored));
+    }
+    wasteful.extend(masked(0x80, &[0])); // the beginning of the last flush
+    let (events, failure) = hear(&mut deflating_server(limit).receiver, [wasteful.as_slice()]);
+    assert_eq!((events.len(), failure), (1, None));
+}
