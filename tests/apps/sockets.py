@@ -1,6 +1,7 @@
 """Applications for WebSockets, one behaviour each."""
 
 import asyncio
+import time
 
 from control import gate, note, respond, steerable
 
@@ -169,6 +170,20 @@ wrong_before = wrongly(
     accept(headers=[(b"x", b"a\r\nb: c")]),
     {"type": "websocket.http.response.body", "body": b""},
 )
+
+
+async def awaited_later(scope, receive, send):
+    """Makes calls of send() that must fail, and has each awaited elsewhere."""
+    await connect(receive, send)
+    calls = [send({"type": "websocket.nonsense"}), send({"type": "websocket.send"}), send(send_text(7))]
+    if scope["path"] == "/closed":
+        await send({"type": "websocket.close"})
+    else:
+        await gone(receive)
+    calls += [send(send_text("nobody hears")) for _ in range(2)]
+    tasks = [asyncio.create_task(call) for call in calls]
+    await asyncio.wait(tasks)
+    note("raised", kinds=[type(task.exception()).__name__ for task in tasks])
 
 
 async def forms(scope, receive, send):
@@ -353,6 +368,43 @@ async def batch(scope, receive, send):
         elif event["text"] == "last":
             counter.cancel()
             await send(send_text(str(rounds)))
+
+
+async def rounds(scope, receive, send):
+    """Counts the rounds of the event loop while it takes messages, a tenth of a millisecond for each."""
+    await connect(receive, send)
+    loop = asyncio.get_running_loop()
+    counted, counter = 0, None
+
+    def count():
+        nonlocal counted, counter
+        counted += 1
+        counter = loop.call_soon(count)
+
+    taken = []
+    while (event := await receive())["text"] != "last":
+        if counter is None:
+            count()
+        until = time.perf_counter() + 0.0001
+        while time.perf_counter() < until:
+            pass
+        taken.append(event["text"])
+    counter.cancel()
+    note("taken", in_order=taken == [str(number) for number in range(len(taken))], number=len(taken), rounds=counted)
+
+
+@steerable
+async def tally(scope, receive, send):
+    """Answers a text with how many bytes of messages came before it."""
+    await connect(receive, send)
+    size = messages = 0
+    while (event := await receive())["type"] == "websocket.receive":
+        if event.get("text") is not None:
+            await send(send_text(f"{messages} {size}"))
+        else:
+            size += len(event["bytes"])
+            messages += 1
+    note("disconnected", code=event["code"], reason=event["reason"])
 
 
 async def cancels(scope, receive, send):

@@ -96,6 +96,16 @@ def test_a107_a114_wrong_events_raise_and_harm_nothing(server):
         assert refused[0]["text"] == expected
 
 
+@pytest.mark.parametrize("path, late", [("/closed", "RuntimeError"), ("/left", "ClientDisconnected")])
+def test_a5_what_is_wrong_is_raised_where_send_is_awaited_and_not_where_it_is_called(server, path, late):
+    with server("sockets:awaited_later") as s, RawSocket(s, path) as ws:
+        if path == "/left":
+            ws.send(close(1000))
+        ws.expect_close(1000)
+        kinds = s.wait_for_note("raised")["kinds"]
+        assert kinds == ["RuntimeError", "ValueError", "TypeError", late, late]
+
+
 @pytest.mark.parametrize("path", ["/before", "/after"])
 def test_a107_what_is_no_event_raises(server, path):
     with server("sockets:wrong_events") as s, RawSocket(s, path) as ws:

@@ -11,7 +11,6 @@ use pyo3::types::PyList;
 use rgunicorn_core::app::App;
 use rgunicorn_core::request::Request;
 use rgunicorn_core::responder::Responder;
-use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::awaitable::skip_stop_iteration;
 use rgunicorn_eventloop::reactor::escape;
 use rgunicorn_eventloop::task::Progress;
@@ -69,10 +68,7 @@ impl AsgiApp {
                 .unbind(),
             scopes: Scopes::new(py, settings, state)?,
             starter: TaskStarter::new(event_loop, context)?,
-            context: Rc::new(CallContext::new(
-                event_loop.clone().unbind(),
-                Done::nothing(py)?.unbind(),
-            )),
+            context: Rc::new(CallContext::new(event_loop)?),
             websocket: settings.websocket.clone().map(Rc::new),
             tasks: PyDict::new(py).unbind(),
             hooks: settings

@@ -15,14 +15,20 @@ pub(crate) trait Awaited {
     /// The next event, if it is there.
     fn next_event<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
 
+    /// Whether others are to have their turn before the next event, although that may be there. Says so
+    /// once. To be asked before every wait, which is a turn for others too.
+    fn gives_way(&self) -> bool {
+        false
+    }
+
     /// Wakes the sleeper once there is an event, if somebody still holds `interest` then.
     fn when_event(&self, interest: &Rc<Interest>, sleeper: Sleeper);
 
     /// Where what is sent goes.
     fn responder(&self) -> &Responder;
 
-    /// The loop that the application runs on.
-    fn event_loop(&self) -> &Py<PyAny>;
+    /// A future of the loop that the application runs on.
+    fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 /// A task that waits for an asyncio future.

@@ -6,11 +6,14 @@ use std::rc::Rc;
 use std::time::Duration;
 use std::time::Instant;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use pyo3::types::PyDict;
 use rgunicorn_core::exchange::Interest;
 use rgunicorn_core::responder::Received;
 use rgunicorn_core::responder::Responder;
+use rgunicorn_eventloop::awaitable::Done;
 use rgunicorn_eventloop::reactor::escape;
 
 use crate::awaited::Awaited;
@@ -100,7 +103,8 @@ enum Absence {
 
 /// What all calls share.
 pub(crate) struct CallContext {
-    pub(crate) event_loop: Py<PyAny>,
+    /// Makes a future.
+    maker: Py<PyAny>,
     pub(crate) done: Py<PyAny>,
     /// Where frames are put together.
     pub(crate) scratch: RefCell<Vec<u8>>,
@@ -110,12 +114,21 @@ pub(crate) struct CallContext {
 const MOST_SCRATCH: usize = 64 * 1024;
 
 impl CallContext {
-    pub(crate) fn new(event_loop: Py<PyAny>, done: Py<PyAny>) -> Self {
-        Self {
-            event_loop,
-            done,
+    /// What calls share on this loop.
+    ///
+    /// # Errors
+    /// When asyncio cannot be imported.
+    pub(crate) fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            maker: future_maker(event_loop)?.unbind(),
+            done: Done::nothing(event_loop.py())?.unbind(),
             scratch: RefCell::default(),
-        }
+        })
+    }
+
+    /// A future of the loop.
+    pub(crate) fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.maker.bind(py).call0()
     }
 
     /// Keeps the room for the next frame, if it is not too much.
@@ -124,6 +137,20 @@ impl CallContext {
             self.scratch.replace(scratch);
         }
     }
+}
+
+/// The loop's `create_future`, or what it would call, where that is the stock one: every wait needs one.
+fn future_maker<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = event_loop.py();
+    let (asyncio, name) = (py.import("asyncio")?, intern!(py, "create_future"));
+    let stock = asyncio.getattr("BaseEventLoop")?.getattr(name)?;
+    if !event_loop.get_type().getattr(name)?.is(&stock) {
+        return event_loop.getattr(name);
+    }
+    let keywords = PyDict::new(py);
+    keywords.set_item("loop", event_loop)?;
+    let partial = py.import("functools")?.getattr("partial")?;
+    partial.call((asyncio.getattr("Future")?,), Some(&keywords))
 }
 
 /// The next event, if it is there.
@@ -149,7 +176,7 @@ impl Awaited for Call {
         &self.responder
     }
 
-    fn event_loop(&self) -> &Py<PyAny> {
-        &self.context.event_loop
+    fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.context.future(py)
     }
 }

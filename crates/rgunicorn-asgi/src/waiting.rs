@@ -3,10 +3,9 @@
 //! It takes its event only when its task runs again, so that a wait which is
 //! cancelled in between loses nothing. The waiting itself is an asyncio future.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -35,8 +34,9 @@ pub(crate) struct Wait {
 struct Inner {
     call: Rc<dyn Awaited>,
     wanted: WaitFor,
-    /// The iterator of the future that is being awaited.
-    future: RefCell<Option<Py<PyAny>>>,
+    /// Whether its task waited for a future. It runs again when that is done: whatever else happens is
+    /// thrown.
+    waited: Cell<bool>,
     /// Dead as soon as nobody holds this wait any more.
     interest: Rc<Interest>,
 }
@@ -50,7 +50,7 @@ impl Wait {
         let inner = Inner {
             call,
             wanted,
-            future: RefCell::new(None),
+            waited: Cell::new(false),
             interest: Rc::default(),
         };
         Ok(Bound::new(
@@ -92,34 +92,25 @@ impl Wait {
         thrown(kind, value, traceback)
     }
 
-    fn close(&self) -> PyResult<()> {
-        self.inner.get()?.future.take();
-        Ok(())
-    }
+    fn close(&self) {}
 }
 
 impl Inner {
     /// Runs until the next wait, which it returns, or to the end, which is
     /// raised as `StopIteration`.
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let waiting = self.future.take();
-        if let Some(future) = &waiting {
-            // Raises StopIteration when its result is there; that only says
-            // that it is worth looking again.
-            match future.bind(py).call_method0(intern!(py, "__next__")) {
-                Ok(_) => return Err(PyRuntimeError::new_err("await wasn't used with future")),
-                Err(error) if error.is_instance_of::<PyStopIteration>(py) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let waited = self.waited.replace(false);
         match self.wanted {
             WaitFor::Event => {
                 if let Some(event) = self.call.next_event(py)? {
                     return Err(PyStopIteration::new_err((event.unbind(),)));
                 }
+                if self.call.gives_way() {
+                    return Ok(py.None().into_bound(py)); // as asyncio.sleep(0) does
+                }
             }
             // The room may have come, or the client gone, before anybody waited.
-            WaitFor::Room if waiting.is_some() || self.call.responder().has_room() => {
+            WaitFor::Room if waited || self.call.responder().has_room() => {
                 return Err(PyStopIteration::new_err(()));
             }
             WaitFor::Room => {}
@@ -128,8 +119,7 @@ impl Inner {
     }
 
     fn begin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let event_loop = self.call.event_loop().bind(py);
-        let future = event_loop.call_method0(intern!(py, "create_future"))?;
+        let future = self.call.future(py)?;
         let sleeper = Sleeper(future.clone().unbind());
         match self.wanted {
             WaitFor::Event => self.call.when_event(&self.interest, sleeper),
@@ -138,9 +128,9 @@ impl Inner {
                 responder.when_writable(&self.interest, sleeper.into_notice());
             }
         }
-        let iterator = future.call_method0(intern!(py, "__await__"))?;
-        let yielded = iterator.call_method0(intern!(py, "__next__"))?;
-        self.future.replace(Some(iterator.unbind()));
-        Ok(yielded)
+        // As its own `__await__` does before it gives itself to the task.
+        future.setattr(intern!(py, "_asyncio_future_blocking"), true)?;
+        self.waited.set(true);
+        Ok(future)
     }
 }

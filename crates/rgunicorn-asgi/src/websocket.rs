@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::rc::Weak;
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use rgunicorn_core::exchange::Interest;
@@ -33,6 +34,7 @@ mod inbox;
 mod keepalive;
 mod opening;
 mod saying;
+mod share;
 mod stage;
 
 pub(crate) use callables::WebSocket;
@@ -45,6 +47,7 @@ use ending::Goodbye;
 use hearing::Unread;
 use inbox::Inbox;
 use keepalive::Keepalive;
+use share::Share;
 use stage::Stage;
 
 /// One call of the application for a WebSocket.
@@ -60,6 +63,7 @@ pub(crate) struct Socket {
     stage: Cell<Stage>,
     told: Cell<Told>,
     inbox: RefCell<Inbox>,
+    share: Cell<Share>,
     unread: RefCell<Unread>,
     /// The payload of a ping that could not be answered yet.
     owed: RefCell<Option<Vec<u8>>>,
@@ -99,6 +103,7 @@ impl Socket {
             session: RefCell::default(),
             stage: Cell::new(Stage::Handshaking),
             told: Cell::new(Told::Nothing),
+            share: Cell::default(),
             unread: RefCell::default(),
             owed: RefCell::default(),
             failure: Cell::default(),
@@ -143,8 +148,14 @@ impl Awaited for Socket {
         if self.told.replace(Told::Connect) == Told::Nothing {
             return events::connect(py).map(Some);
         }
+        let mut share = self.share.get();
+        if share.is_used() {
+            return Ok(None);
+        }
         let message = self.inbox.borrow_mut().pop();
         if let Some(message) = message {
+            share.take(Instant::now);
+            self.share.set(share);
             self.hear_more(py);
             return events::receive(py, &message).map(Some);
         }
@@ -154,6 +165,10 @@ impl Awaited for Socket {
             Some(goodbye) => events::disconnect(py, goodbye.code, &goodbye.reason).map(Some),
             None => Ok(None),
         }
+    }
+
+    fn gives_way(&self) -> bool {
+        self.share.take().is_used()
     }
 
     fn when_event(&self, interest: &Rc<Interest>, sleeper: Sleeper) {
@@ -171,8 +186,8 @@ impl Awaited for Socket {
         &self.responder
     }
 
-    fn event_loop(&self) -> &Py<PyAny> {
-        &self.context.event_loop
+    fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.context.future(py)
     }
 }
 

@@ -161,14 +161,15 @@ impl Socket {
         }
     }
 
-    /// Gives memory back that only compression needs.
-    fn rest_if_quiet(&self) {
+    /// Allows for more pings, and gives memory back that only compression needs.
+    fn pass_time(&self) {
         let quiet = self.quiet.get().saturating_add(1);
         self.quiet.set(quiet);
-        if quiet == looks_of(QUIET)
-            && let Some(session) = &mut *self.session.borrow_mut()
-        {
-            session.sender.rest();
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.receiver.forgive();
+            if quiet == looks_of(QUIET) {
+                session.sender.rest();
+            }
         }
     }
 
@@ -231,7 +232,7 @@ impl Watcher for Socket {
         self.fail();
         self.pay();
         self.inbox.borrow_mut().rest();
-        self.rest_if_quiet();
+        self.pass_time();
         match self.ending.get() {
             Ending::None => self.look_at_silence(now),
             Ending::Awaiting { looks } if looks >= looks_of(PATIENCE) => self.finish(),

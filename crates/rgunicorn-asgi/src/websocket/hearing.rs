@@ -161,7 +161,7 @@ impl Ear<'_> {
                 Ok(Some(Event::Ping(payload))) if self.room == Room::Some => {
                     session.sender.pong(payload, replies);
                 }
-                Ok(Some(Event::Ping(payload))) => self.owed = Some(payload.to_vec()),
+                Ok(Some(Event::Ping(payload))) => self.owe(payload),
                 Ok(Some(Event::Pong(_))) => {}
                 Ok(Some(Event::Close(close))) => {
                     session.sender.answer(close, replies);
@@ -172,6 +172,12 @@ impl Ear<'_> {
         };
         unread.start = length - bytes.len();
         stop
+    }
+
+    fn owe(&mut self, payload: &[u8]) {
+        let owed = self.owed.get_or_insert_default();
+        owed.clear();
+        owed.extend_from_slice(payload);
     }
 }
 
