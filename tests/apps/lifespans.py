@@ -139,6 +139,18 @@ async def confused(scope, receive, send):
     await finish(receive, send)
 
 
+@with_lifespan
+async def awaited_later(scope, receive, send):
+    """Makes calls of send() that must fail, and has each awaited by a task."""
+    calls = [send("text"), send({}), send({"type": "lifespan.nonsense"}), send({"type": "lifespan.shutdown.complete"})]
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    await asyncio.wait(tasks)
+    note("raised", kinds=[type(task.exception()).__name__ for task in tasks])
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await finish(receive, send)
+
+
 async def error_of(send, kind):
     try:
         await send({"type": kind})

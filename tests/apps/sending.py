@@ -74,6 +74,31 @@ async def error_of(send, message):
     return "accepted"
 
 
+@http_only
+async def awaited_later(scope, receive, send):
+    """Makes calls of send() that must fail, and awaits each elsewhere: in a task, in a group, later."""
+    raised = []
+    for name in ("status-none", "header-name-str", "unknown-type"):
+        event = BAD_STARTS[name]
+        raised.append(await error_when_awaited(send(event)))
+        raised += [type(error).__name__ for error in await asyncio.gather(send(event), return_exceptions=True)]
+        with_task = asyncio.create_task(send(event))
+        await asyncio.wait({with_task})
+        raised.append(type(with_task.exception()).__name__)
+    raised.append(await error_when_awaited(send(body(b"too early"))))
+    await respond(send, repr(raised).encode())
+    raised = await error_when_awaited(send(body(b"late")))
+    note("late", error=raised)
+
+
+async def error_when_awaited(awaitable):
+    try:
+        await awaitable
+    except Exception as error:
+        return type(error).__name__
+    return "accepted"
+
+
 # Events in the wrong order.
 
 

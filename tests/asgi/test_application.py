@@ -79,6 +79,13 @@ def test_a5_a8_a_wrong_body_event_raises_out_of_send(shared, name):
     assert response.body.decode() in ("TypeError", "ValueError", "RuntimeError", "KeyError")
 
 
+def test_a5_what_is_wrong_is_raised_where_send_is_awaited_and_not_where_it_is_called(server):
+    with server("sending:awaited_later") as s:
+        raised = ast.literal_eval(s.get().body.decode())
+        assert len(raised) == 10 and set(raised) <= {"TypeError", "ValueError", "RuntimeError"}, raised
+        assert s.wait_for_note("late")["error"] == "RuntimeError"
+
+
 def test_a6_keys_the_server_does_not_know_are_ignored(server):
     with server("sending:extra_keys") as s:
         assert s.get().body == b"answer"

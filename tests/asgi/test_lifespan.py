@@ -149,6 +149,12 @@ def test_a89_lifespan_events_at_the_wrong_time_raise(server):
         assert [kind for kind, error in sent if error is None] == []
 
 
+def test_a5_what_is_wrong_is_raised_where_send_is_awaited_and_not_where_it_is_called(server):
+    with server("lifespans:awaited_later") as s:
+        assert s.wait_for_note("raised")["kinds"] == ["TypeError", "ValueError", "ValueError", "RuntimeError"]
+        assert s.get().body == b"served"
+
+
 def test_a91_the_lifespan_task_survives_garbage_collection(server):
     with server("lifespans:forgettable") as s:
         assert s.get().body == b"collected"

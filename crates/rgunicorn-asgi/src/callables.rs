@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use rgunicorn_core::responder::Flow;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::awaitable::Failed;
 use rgunicorn_eventloop::confined::Confined;
 
 use crate::awaited::Awaited;
@@ -54,9 +55,11 @@ impl Http {
         let Ok(call) = slf.get().call.get() else {
             return on_the_loop(py, (slf.getattr(intern!(py, "send"))?, event));
         };
-        match send(&call.responder, event)? {
-            Flow::Ready => Ok(call.context.done.bind(py).clone()),
-            Flow::Full => Wait::begin_wait(py, awaited(call), WaitFor::Room),
+        match send(&call.responder, event) {
+            Ok(Flow::Ready) => Ok(call.context.done.bind(py).clone()),
+            Ok(Flow::Full) => Wait::begin_wait(py, awaited(call), WaitFor::Room),
+            // Who made the call may have handed it to a task: that one is to be told.
+            Err(error) => Failed::with(py, error),
         }
     }
 }

@@ -11,11 +11,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::types::PyDictMethods;
-
 use rgunicorn_eventloop::awaitable::Done;
+use rgunicorn_eventloop::awaitable::Failed;
 use rgunicorn_eventloop::awaitable::resolve;
-
 use rgunicorn_eventloop::traceback::traceback;
+
+use crate::message::dict;
 
 /// Whether the application must take part.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -219,32 +220,11 @@ fn run<'py>(lifespan: &Bound<'py, Lifespan>, app: &Bound<'py, PyAny>) -> PyResul
     Ok(())
 }
 
-#[pymethods]
 impl Lifespan {
-    /// ASGI's `receive`.
-    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.stage.get() {
-            Stage::Begun => {
-                self.stage.set(Stage::Starting);
-                Done::with(event(py, "lifespan.startup")?)
-            }
-            Stage::Stopping if !self.told_to_stop.replace(true) => {
-                Done::with(event(py, "lifespan.shutdown")?)
-            }
-            // Nothing more will come: whoever asks waits until he is cancelled.
-            Stage::Starting | Stage::Up | Stage::Stopping | Stage::Over => {
-                let future = self.event_loop.bind(py).call_method0("create_future")?;
-                let mut receivers = self.receivers.borrow_mut();
-                receivers.retain(|waiting| !is_done(waiting.bind(py)));
-                receivers.push(future.clone().unbind());
-                as_coroutine(&future)
-            }
-        }
-    }
-
-    /// ASGI's `send`.
-    fn send<'py>(&self, message: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+    /// What the application says.
+    fn hear(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = message.py();
+        let message = dict(message)?;
         let Some(kind) = message.get_item("type")? else {
             return Err(PyValueError::new_err("ASGI message has no 'type'"));
         };
@@ -291,7 +271,40 @@ impl Lifespan {
                 )));
             }
         }
-        Done::nothing(py)
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Lifespan {
+    /// ASGI's `receive`.
+    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.stage.get() {
+            Stage::Begun => {
+                self.stage.set(Stage::Starting);
+                Done::with(event(py, "lifespan.startup")?)
+            }
+            Stage::Stopping if !self.told_to_stop.replace(true) => {
+                Done::with(event(py, "lifespan.shutdown")?)
+            }
+            // Nothing more will come: whoever asks waits until he is cancelled.
+            Stage::Starting | Stage::Up | Stage::Stopping | Stage::Over => {
+                let future = self.event_loop.bind(py).call_method0("create_future")?;
+                let mut receivers = self.receivers.borrow_mut();
+                receivers.retain(|waiting| !is_done(waiting.bind(py)));
+                receivers.push(future.clone().unbind());
+                as_coroutine(&future)
+            }
+        }
+    }
+
+    /// ASGI's `send`. What is wrong with an event is raised where this is awaited.
+    fn send<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = message.py();
+        match self.hear(message) {
+            Ok(()) => Done::nothing(py),
+            Err(error) => Failed::with(py, error),
+        }
     }
 
     fn _task_done(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
