@@ -42,6 +42,9 @@ PARTS = [*(f"12.{part}" for part in range(1, 6)), *(f"13.{part}" for part in ran
 SLOW = ["9.*", *(f"{part}.{case}" for part in PARTS for case in range(7, 19))]
 PERMITTED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
+# The echo application is found beside this file.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+
 # As `python2.7 -c`: site packages in a folder are found with their .pth files, which zope needs.
 RUN = "import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()"
 START_DEADLINE = 30.0
@@ -67,19 +70,26 @@ class Case:
         return ", ".join(sorted(refused)) or ("OK" if self.behavior == "OK" else self.behavior)
 
 
+class NotInstalled(Exception):
+    """The suite is not to be had."""
+
+
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = parse_arguments(sys.argv[1:])
     python = find_python()
     if not python:
         say("skipped: Autobahn's suite needs a Python 2.7, and there is none (python2.7 on PATH, or in pyenv)")
         return 0
-    install(python)
+    try:
+        install(python)
+    except NotInstalled as reason:
+        sys.exit(f"conformance: {reason}")
     with served(arguments) as url:
         cases = run_suite(python, url, arguments)
     return report(cases, arguments)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/conformance websocket", description=__doc__)
     option = parser.add_argument
     option("--cases", default="*", metavar="CASE,...", help="only these: 1.*,6.4.*")
@@ -87,7 +97,7 @@ def parse_arguments() -> argparse.Namespace:
     option("--server", default=SERVER, metavar="COMMAND", help="another server; {port} and {python} are filled in")
     option("--url", default="", help="a server that is running, ws://HOST:PORT")
     option("--write", action="store_true", help=f"write the result into {PAGE.relative_to(ROOT)}")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def find_python() -> str:
@@ -114,7 +124,7 @@ def install(python: str) -> None:
     # It warns of its own age, at length.
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"conformance: {SUITE} cannot be installed:\n{done.stdout}{done.stderr}")
+        raise NotInstalled(f"{SUITE} cannot be installed:\n{done.stdout}{done.stderr}")
     stamp.write_text(wanted)
 
 
@@ -128,7 +138,7 @@ def served(arguments: argparse.Namespace) -> Iterator[str]:
     command = arguments.server.format(python=sys.executable, port=port).split()
     log = FOLDER / "server.log"
     with log.open("w") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output)
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=ENVIRONMENT)
     try:
         await_start(server, port, log)
         yield f"ws://127.0.0.1:{port}"
