@@ -32,8 +32,9 @@ class Wrong(Exception):
 class Wire:
     """One connection."""
 
-    def __init__(self, address):
+    def __init__(self, address, **security):
         self.address = address
+        self.security = security  # as asyncio.open_connection has it
         self.reader = self.writer = None
 
     async def open(self, receive_buffer=None):
@@ -43,7 +44,7 @@ class Wire:
         wire.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(wire, self.address)
-            self.reader, self.writer = await asyncio.open_connection(sock=wire, limit=1 << 20)
+            self.reader, self.writer = await asyncio.open_connection(sock=wire, limit=1 << 20, **self.security)
         except BaseException:
             wire.close()
             raise

@@ -1,10 +1,12 @@
 """The clients of a soak with WebSockets, one process of them: python -m soak.websocket_clients HOST PORT SECONDS SEED KIND
 
 Good clients keep a connection, send messages and compare every answer; any error is a failure. Bad ones vanish, stop reading, send
-pings only, and break rules. A client that vanished is one that neither answers pings nor reads, and never says goodbye.
+pings only, and break rules. A client that vanished is one that neither answers pings nor reads, and never says goodbye. Some of each
+kind speak HTTP/1.1, others HTTP/2, and all of them over TLS with the kind websocket-tls.
 """
 
 import asyncio
+import ssl
 import sys
 
 import websockets
@@ -12,8 +14,12 @@ from frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, close
 from soak.clients import DEADLINE, HASTY, SLOW, Clients, Wire, Wrong, compare, print_outcome
 from soak.content import SIZES
 from soak.content import content
+from soak.websocket_streams import Http2
 
 GOOD = 12
+HTTP2 = 0.4  # so many of all connections
+GIVEN_UP = 12.0  # seconds after which a client that vanished must have been noticed, by pings or by a full socket
+FLOOD = 30_000  # pings, more than anybody may send at once
 BROKEN = [
     frame(TEXT, b"x", mask=b""),
     frame(3),
@@ -57,17 +63,62 @@ class Socket(Wire):
                 await self.send(frame(PONG, payload))
 
 
+class StreamSocket(Socket):
+    """A WebSocket on a stream of HTTP/2, mostly the only one of its connection."""
+
+    connection = None
+
+    async def upgrade(self, path, **options):
+        await self.open(**options)
+        self.connection = Http2(self.reader, self.writer)
+        return await self.begin(path)
+
+    async def begin(self, path):
+        self.stream, self.reader = await self.connection.ask(path)
+        return self
+
+    def beside(self):
+        """One more on the same connection."""
+        other = StreamSocket(self.address)
+        other.connection, other.writer = self.connection, self.writer
+        return other
+
+    async def send(self, data):
+        await self.connection.send(self.stream, data)
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        super().close()
+
+
 class WebSockets(Clients):
+    def __init__(self, address, seed, worker_class):
+        super().__init__(address, seed, worker_class)
+        self.is_secure = worker_class == "websocket-tls"
+
     async def run(self, seconds):
         good = [self.good() for _ in range(GOOD)]
-        hasty = [self.leave_within, self.broken, self.denied, self.goodbye_at_once, self.noise_after_goodbye]
-        slow = [self.vanish, self.stop_reading, self.pings_only, self.stalled, self.half_a_message]
+        hasty = [self.leave_within, self.broken, self.denied, self.goodbye_at_once, self.noise_after_goodbye, self.flood]
+        slow = [self.vanish, self.vanish_for_good, self.stop_reading, self.pings_only, self.pings_and_pongs]
+        slow += [self.stalled, self.half_a_message]
         bad = [self.bad(hasty) for _ in range(HASTY)] + [self.bad(slow) for _ in range(SLOW)]
         asyncio.get_running_loop().call_later(seconds, self.ending.set)
-        await asyncio.gather(*good, *bad, self.library(), self.library())
+        await asyncio.gather(*good, *bad, self.library(), self.library(), self.several(), self.several())
 
     def wire(self):
-        return Socket(self.address)
+        if self.random.random() < HTTP2:
+            return StreamSocket(self.address, **self.security("h2"))
+        return Socket(self.address, **self.security("http/1.1"))
+
+    def security(self, protocol):
+        """Whoever sent which bytes is looked at here, not who signed what."""
+        if not self.is_secure:
+            return {}
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols([protocol])
+        return {"ssl": context, "server_hostname": "localhost"}
 
     def size(self):
         """Not the largest: whether many of them meet in memory would be chance, and hide what grows."""
@@ -117,12 +168,32 @@ class WebSockets(Clients):
         while await socket.read_message() != words:
             pass
 
+    async def several(self):
+        """Beside each other on one connection, whose other streams come and go."""
+        while not self.ending.is_set():
+            first = StreamSocket(self.address, **self.security("h2"))
+            try:
+                await asyncio.wait_for(first.upgrade("/echo"), DEADLINE)
+                for _ in range(10):
+                    others = [await asyncio.wait_for(first.beside().begin("/echo"), DEADLINE) for _ in range(4)]
+                    await asyncio.wait_for(asyncio.gather(*map(self.burst, [first, *others])), DEADLINE)
+                    for other in others:
+                        await other.send(close(1000))
+                        while (await asyncio.wait_for(other.read_frame(), DEADLINE))[0] != CLOSE:
+                            pass
+                    self.answered["several"] += len(others) + 1
+            except (Wrong, OSError, EOFError, asyncio.TimeoutError) as error:
+                self.failures.append(f"several: {error!r}"[:300])
+            first.close()
+
     async def library(self):
         """The same by websockets, with compression."""
         host, port = self.address
+        secured = self.security("http/1.1")
+        scheme = "wss" if secured else "ws"
         while not self.ending.is_set():
             try:
-                async with websockets.connect(f"ws://{host}:{port}/echo", max_size=None) as ws:
+                async with websockets.connect(f"{scheme}://{host}:{port}/echo", max_size=None, **secured) as ws:
                     for _ in range(20):
                         body = self.body()
                         await ws.send(body)
@@ -177,6 +248,39 @@ class WebSockets(Clients):
         await self.pause(self.random.choice((0.1, 1, 5, 15)))
         self.leave(socket)
 
+    async def vanish_for_good(self, socket):
+        """The same, until it has been given up: then everything that was sent, and the end, can be read."""
+        await socket.upgrade(self.any_path(), receive_buffer=4096)
+        await socket.send(frame(TEXT, b"last words"))
+        socket.writer.transport.pause_reading()
+        await asyncio.sleep(GIVEN_UP)
+        socket.writer.transport.resume_reading()
+        await socket.reader.read()
+
+    async def flood(self, socket):
+        """Pings without end, which are to be its end."""
+        await socket.upgrade("/echo")
+        sending = asyncio.ensure_future(socket.send(frame(PING) * FLOOD))
+        try:
+            while (said := await socket.read_frame())[0] in (PING, PONG):
+                pass
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        if said[0] != CLOSE or said[1][:2] != (1008).to_bytes(2, "big"):
+            raise Wrong(f"not closed for a flood, but {said!r}")
+
+    async def pings_and_pongs(self, socket):
+        """Says nothing else for longer than silence would be borne."""
+        await socket.upgrade("/echo")
+        for number in range(20):
+            await socket.send(frame(PING, b"%d" % number))
+            while (said := await socket.read_frame()) != (PONG, b"%d" % number):
+                if said[0] != PING:
+                    raise Wrong(f"no pong, but {said!r}")
+            await self.pause(0.5)
+        self.leave(socket)
+
     async def stop_reading(self, socket):
         await socket.upgrade("/endless", receive_buffer=4096)
         socket.writer.transport.pause_reading()
@@ -187,8 +291,11 @@ class WebSockets(Clients):
         """And reads no pong."""
         await socket.upgrade("/echo", receive_buffer=4096)
         socket.writer.transport.pause_reading()
-        for _ in range(self.random.randrange(200)):
-            await asyncio.wait_for(socket.send(frame(PING, b"x" * 125) * 100), 5)
+        try:
+            for _ in range(self.random.randrange(200)):
+                await asyncio.wait_for(socket.send(frame(PING, b"x" * 125) * 100), 5)
+        except asyncio.TimeoutError:
+            pass  # over HTTP/2 it has not read that it may send more
         self.leave(socket)
 
     async def stalled(self, socket):
