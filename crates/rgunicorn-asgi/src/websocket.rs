@@ -75,6 +75,8 @@ pub(crate) struct Socket {
     keepalive: Cell<Option<Keepalive>>,
     /// Looks since the application last sent a message.
     quiet: Cell<u32>,
+    /// Looks since the client last sent anything.
+    unheard: Cell<u32>,
     sleepers: RefCell<Vec<(Weak<Interest>, Sleeper)>>,
 }
 
@@ -111,6 +113,7 @@ impl Socket {
             ending: Cell::new(Ending::None),
             keepalive: Cell::default(),
             quiet: Cell::new(0),
+            unheard: Cell::new(0),
             sleepers: RefCell::default(),
         })
     }

@@ -107,6 +107,7 @@ impl Input {
                 Poll::Ready(Err(_)) => self.end = End::Broken,
                 Poll::Ready(Ok(count)) => {
                     self.received += count as u64;
+                    state.read.set(state.read.get() + count);
                     if count >= budget {
                         return Filled::Some;
                     }

@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) tls: Option<Rc<Endpoint>>,
     pub(crate) clock: Clock,
     pub(crate) ready: ReadyList,
+    /// Bytes read from all sockets in this turn.
+    pub(crate) read: Cell<usize>,
     pub(crate) access_log: RefCell<Option<AccessLog>>,
     pub(crate) refusal_log: RefusalLog,
     phase: Cell<Phase>,
@@ -147,6 +149,7 @@ impl State {
             settings,
             clock: Clock::new(),
             ready: ReadyList::default(),
+            read: Cell::new(0),
             access_log: RefCell::new(access_log),
             refusal_log: RefusalLog::default(),
             phase: Cell::new(Phase::Serving),

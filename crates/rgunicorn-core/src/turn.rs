@@ -31,6 +31,7 @@ use crate::settings::CALLS_BETWEEN;
 use crate::settings::CALLS_BUDGET;
 use crate::settings::SWEEP_INTERVAL;
 use crate::settings::TURN_BUDGET;
+use crate::settings::TURN_READ_BUDGET;
 use crate::state::Phase;
 use crate::state::State;
 
@@ -40,6 +41,8 @@ pub(crate) struct Turns {
     acceptors: Vec<Acceptor>,
     connections: Slab<Client>,
     batch: Vec<Token>,
+    /// Who was ready, and is first in the next turn.
+    later: Vec<Token>,
     sweep: Sweep,
     crowd: Crowd,
 }
@@ -75,6 +78,7 @@ impl Turns {
             acceptors,
             connections: Slab::new(),
             batch: Vec::new(),
+            later: Vec::new(),
             sweep: Sweep::Off,
             crowd: Crowd::None,
         }
@@ -85,10 +89,11 @@ impl Turns {
         self.state.ready.register(context.waker());
         self.state.clock.tick();
         self.accept(context);
-        if self.state.ready.take(&mut self.batch, TURN_BUDGET) == Remaining::Some {
+        let remaining = self.begin_batch();
+        self.serve(app);
+        if remaining == Remaining::Some || !self.later.is_empty() {
             context.waker().wake_by_ref();
         }
-        self.serve(app);
         self.announce_drain();
         self.poll_sweep(context);
         if let Some(log) = &mut *self.state.access_log.borrow_mut() {
@@ -115,12 +120,32 @@ impl Turns {
         }
     }
 
-    fn serve<A: App>(&mut self, app: &A) {
-        for token in &self.batch {
+    /// Whose turn it is. Reports whether others may be ready.
+    fn begin_batch(&mut self) -> Remaining {
+        if self.later.is_empty() {
+            return self.state.ready.take(&mut self.batch, TURN_BUDGET);
+        }
+        std::mem::swap(&mut self.batch, &mut self.later);
+        Remaining::Some
+    }
+
+    /// Takes what the sockets of the batch hold, within the turn's budget. Returns how many had their turn.
+    fn read(&self) -> usize {
+        self.state.read.set(0);
+        for (index, token) in self.batch.iter().enumerate() {
+            if self.state.read.get() >= TURN_READ_BUDGET {
+                return index;
+            }
             if let Some(connection) = self.connections.get(*token) {
                 connection.read();
             }
         }
+        self.batch.len()
+    }
+
+    fn serve<A: App>(&mut self, app: &A) {
+        let read = self.read();
+        self.later.extend(self.batch.drain(read..));
         let served = self.call(app);
         for token in self.batch.drain(served..) {
             if let Some(connection) = self.connections.get(token) {

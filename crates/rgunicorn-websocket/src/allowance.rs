@@ -36,9 +36,9 @@ impl Allowance {
         Ok(())
     }
 
-    /// Some time has passed: about half a second.
-    pub(crate) fn forgive(&mut self) {
-        self.allow(AGAIN);
+    /// Some time has passed, in half seconds.
+    pub(crate) fn forgive(&mut self, halves: u32) {
+        self.allow(halves.saturating_mul(AGAIN));
     }
 
     fn allow(&mut self, frames: u32) {
@@ -104,12 +104,12 @@ mod tests {
             ("messages", 0, 5, 5 * FRAMES_A_MESSAGE),
             ("a long time", 9999, 9999, MOST),
         ];
-        for (name, looks, messages, more) in rows {
+        for (name, halves, messages, more) in rows {
             let mut allowance = Allowance::default();
             for _ in 0..MOST {
                 assert_eq!(allowance.charge(&ping), Ok(()));
             }
-            (0..looks).for_each(|_| allowance.forgive());
+            allowance.forgive(halves);
             (0..messages).for_each(|_| assert_eq!(allowance.charge(&message), Ok(())));
             for _ in 0..more {
                 assert_eq!(allowance.charge(&ping), Ok(()), "{name}");

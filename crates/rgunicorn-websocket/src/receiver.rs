@@ -118,10 +118,9 @@ impl Receiver {
         self.has_ended.get()
     }
 
-    /// About half a second has passed: so many more pings, pongs and empty fragments may come as
-    /// anybody needs in that time.
-    pub fn forgive(&mut self) {
-        self.allowance.forgive();
+    /// Time has passed, in half seconds: more pings, pongs and empty fragments may come.
+    pub fn forgive(&mut self, halves: u32) {
+        self.allowance.forgive(halves);
     }
 
     /// The next thing that the peer said. `input` is what came from it, and is shortened by what

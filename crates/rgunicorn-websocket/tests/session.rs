@@ -601,7 +601,7 @@ fn time_makes_up_for_pings() {
     let mut receiver = server().receiver;
     let thousand = masked(0x89, b"?").repeat(1000);
     for _ in 0..99 {
-        receiver.forgive();
+        receiver.forgive(1);
         assert_eq!(hear(&mut receiver, [thousand.as_slice()]).1, None);
     }
 }

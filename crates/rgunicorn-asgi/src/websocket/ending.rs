@@ -161,15 +161,14 @@ impl Socket {
         }
     }
 
-    /// Allows for more pings, and gives memory back that only compression needs.
-    fn pass_time(&self) {
+    /// Gives memory back that only compression needs.
+    fn rest_if_quiet(&self) {
         let quiet = self.quiet.get().saturating_add(1);
         self.quiet.set(quiet);
-        if let Some(session) = &mut *self.session.borrow_mut() {
-            session.receiver.forgive();
-            if quiet == looks_of(QUIET) {
-                session.sender.rest();
-            }
+        if quiet == looks_of(QUIET)
+            && let Some(session) = &mut *self.session.borrow_mut()
+        {
+            session.sender.rest();
         }
     }
 
@@ -232,7 +231,8 @@ impl Watcher for Socket {
         self.fail();
         self.pay();
         self.inbox.borrow_mut().rest();
-        self.pass_time();
+        self.rest_if_quiet();
+        self.unheard.set(self.unheard.get().saturating_add(1));
         match self.ending.get() {
             Ending::None => self.look_at_silence(now),
             Ending::Awaiting { looks } if looks >= looks_of(PATIENCE) => self.finish(),

@@ -104,6 +104,7 @@ impl Socket {
         let stop = match &mut *self.session.borrow_mut() {
             None => Stop::Used,
             Some(session) => {
+                session.receiver.forgive(self.unheard.take());
                 let interest = self.interest();
                 let mut ear = Ear {
                     inbox: &mut self.inbox.borrow_mut(),
