@@ -21,6 +21,7 @@ pub mod descriptor;
 pub mod holders;
 pub mod traceback;
 pub mod interned;
+pub mod text;
 mod send_queue;
 mod received;
 mod writable;

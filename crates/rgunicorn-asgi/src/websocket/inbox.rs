@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3::types::PyString;
+use rgunicorn_eventloop::text::to_str;
 use rgunicorn_websocket::Message;
 
 /// Bytes of messages beyond which none is read ahead.
@@ -50,7 +51,7 @@ impl Inbox {
 
     pub(super) fn push(&mut self, py: Python<'_>, message: Message<'_>) {
         let content = match message {
-            Message::Text(text) => Content::Text(PyString::new(py, text).unbind()),
+            Message::Text(text) => Content::Text(to_str(py, text).unbind()),
             Message::Binary(bytes) => Content::Binary(PyBytes::new(py, bytes).unbind()),
         };
         let size = message.payload().len();
