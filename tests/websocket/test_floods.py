@@ -1,5 +1,6 @@
 """Clients that send without end what says nothing, and clients that only say much (RFC 6455 section 10.4)."""
 
+import socket
 import threading
 
 import pytest
@@ -169,6 +170,7 @@ class Acknowledging(Http2Client):
 @pytest.mark.timeout(180)
 def test_b66_a_client_that_acknowledges_every_small_message_twice_is_no_flood(server):
     with server("sockets:echo", "--http2", *QUIET) as s, Acknowledging((s.host, s.port)) as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small things follow each other
         client.reads = False  # the package's own acknowledgements come seldom
         ws = StreamSocket(client)
         for number in range(5000):

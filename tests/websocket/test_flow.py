@@ -66,9 +66,9 @@ def test_pongs_that_nobody_reads_do_not_pile_up(server):
         s.wait_for_note("full")
         before = s.worker_memory()
         payloads = [b"%0125d" % number for number in range(1000)]
-        for _ in range(50):
+        for _ in range(18):  # more would be a flood
             fill(ws, b"".join(frame(PING, payload) for payload in payloads), 1)
-        assert s.worker_memory() - before < 4 * MiB
+        assert s.worker_memory() - before < MiB
         # The last ping is answered once the client reads.
         while (answer := ws.read_frame()).opcode != PONG or answer.payload != payloads[-1]:
             pass

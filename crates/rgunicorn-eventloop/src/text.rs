@@ -43,7 +43,7 @@ mod tests {
                 for end in ["", "z", "\0", "\u{7f}", "\u{80}", "ü", "€", "😀"] {
                     let text = "a".repeat(length) + end;
                     let string = to_str(py, &text);
-                    assert!(string.eq(PyString::new(py, &text)).unwrap());
+                    assert!(string.as_any().eq(PyString::new(py, &text)).unwrap());
                     assert_eq!(string.to_str().unwrap(), text);
                     assert_eq!(string.len().unwrap(), text.chars().count());
                 }
