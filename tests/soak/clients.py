@@ -81,6 +81,8 @@ class Wire:
         """By a FIN, or by a RST."""
         if how == "reset":
             wire = self.writer.get_extra_info("socket")
+            if not wire:
+                return  # over TLS: the server was first
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.writer.transport.abort()
         else:

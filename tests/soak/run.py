@@ -33,14 +33,15 @@ ENVIRONMENT = {"PYTHONPATH": str(TESTS)}
 MIB = 1 << 20
 SETTLED = 120  # seconds after which the heap has seen every combination of sizes
 REFUSED = r"Invalid request from ip=127\.0\.0\.1: |\d+ more invalid requests were not logged$"
-EXPECTED_LINE = re.compile(rf"\[[^]]+\] \[\d+\] (\[INFO\]|\[WARNING\] ({REFUSED}))")
+SELF_SIGNED = r"self_signed: the certificate is made up"
+EXPECTED_LINE = re.compile(rf"\[[^]]+\] \[\d+\] (\[INFO\]|\[WARNING\] ({REFUSED}|{SELF_SIGNED}))")
 
 
 # A WSGI application that streams waits for its client, so those that read nothing are given up soon; and it is only
 # called with a whole body, so those that never end theirs are, too.
 WSGI = ["--write-timeout", "1", "--body-timeout", "10", "soak.wsgi_app:app"]
 # Clients that vanished are found out by pings, those that do not read by the deadline for writing.
-PINGS = ["--http2", "--ws-ping-interval", "1", "--ws-ping-timeout", "3", "--write-timeout", "5"]
+PINGS = ["--http2", "--ws-ping-interval", "1", "--ws-ping-timeout", "5", "--write-timeout", "5"]
 FLAGS = {
     "asgi": ["-k", "asgi", "soak.app:app"],
     "sync": ["-k", "sync", *WSGI],
