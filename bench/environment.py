@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bench.backends import find_program
 from bench.install import SOURCES
 from bench.measure import Load
 from bench.servers import REPOSITORY, VENV
@@ -17,6 +18,7 @@ from bench.servers import REPOSITORY, VENV
 PACKAGES = [
     *["rgunicorn", "granian", "uvicorn", "gunicorn", "gunicorn_h1c", "hypercorn", "fastpysgi"],
     *["h2", "websockets", "wsproto"],
+    *["asyncpg", "redis", "hiredis"],
     *["uvloop", "httptools", "fastapi", "starlette", "pydantic"],
 ]
 
@@ -39,6 +41,8 @@ def describe_environment(load: Load, average: str) -> dict[str, str]:
         "wrk": output(["wrk", "-v"]).partition(" [")[0],
         "h2load": output(["h2load", "--version"]) if shutil.which("h2load") else "",
         "hyper": hyper_version(),
+        "Redis": version_of("redis-server"),
+        "PostgreSQL": version_of("postgres"),
         **package_versions(),
     }
     return {key: str(value) for key, value in found.items() if value}
@@ -59,6 +63,12 @@ def hyper_version() -> str:
     lock = read(REPOSITORY / "bench/raw-hyper/Cargo.lock")
     found = re.search(r'name = "hyper"\nversion = "(.+)"', lock)
     return found[1] if found else ""
+
+
+def version_of(program: str) -> str:
+    path = find_program(program)
+    found = re.search(r"\d+\.[\d.]+", output([path, "--version"]) if path else "")
+    return found[0] if found else ""
 
 
 def package_versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ import sys
 import venv
 from pathlib import Path
 
+from bench.backends import PACKAGES, find_program, missing_programs
 from bench.scenarios import SCENARIOS, WEBSOCKET_SCENARIOS
 from bench.servers import CERTIFICATES, RAW_HYPER, REFERENCE, REPOSITORY, VENV, WS_LOAD
 
@@ -25,14 +26,16 @@ HTTP2_TOOLS = {"h2load": "nghttp2-client", "nghttp": "nghttp2-client"}
 
 def prepare(servers: list[str], scenarios: set[str]) -> None:
     http2 = any(SCENARIOS[name].is_http2 for name in scenarios)
-    ensure_tools({"wrk": "wrk", **(HTTP2_TOOLS if http2 else {})})
+    backends = {SCENARIOS[name].backend for name in scenarios} - {""}
+    databases = {program: PACKAGES[kind] for kind in backends for program in missing_programs(kind)}
+    ensure_tools({"wrk": "wrk", **(HTTP2_TOOLS if http2 else {}), **databases})
     install_peers()
     make_certificates()
     if "raw-hyper" in servers:
         build("raw-hyper", RAW_HYPER)
     if set(scenarios) & set(WEBSOCKET_SCENARIOS):
         build("ws-load", WS_LOAD)
-    if REFERENCE in servers:
+    if any(server.startswith(REFERENCE) for server in servers):
         install_rgunicorn()
 
 
@@ -44,7 +47,7 @@ def ensure_tools(packages: dict[str, str]) -> None:
     """Installs what drives the load: programs, with the packages that they are in."""
     if not shutil.which("taskset"):
         sys.exit("bench: taskset is missing; it is part of util-linux")
-    missing = {program: package for program, package in packages.items() if not shutil.which(program)}
+    missing = {program: package for program, package in packages.items() if not find_program(program)}
     if not missing:
         return
     names = sorted(set(missing.values()))

@@ -109,7 +109,8 @@ class Idle:
 
 @dataclass(frozen=True)
 class Clocks:
-    """Processor seconds so far: of the server (and in the kernel), of wrk, and of all that ran on their cores."""
+    """Processor seconds so far: of the server (and in the kernel), of wrk and the database beside it, and of all that
+    ran on their cores."""
 
     server: float
     server_system: float
@@ -121,10 +122,11 @@ class Clocks:
     def read(cls, running: Running, load: Load) -> "Clocks":
         # Of our children, only wrk has been waited for: a server is stopped after its last measurement.
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        backend = running.backend.cpu_seconds() if running.backend else 0.0
         return cls(
             server=cpu_seconds(running),
             server_system=system_seconds(running),
-            wrk=children.ru_utime + children.ru_stime,
+            wrk=children.ru_utime + children.ru_stime + backend,
             server_core=core_seconds(load.server_core),
             client_core=core_seconds(load.client_core),
         )

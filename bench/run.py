@@ -10,11 +10,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import callgrind
+from bench.backends import Backend, BackendFailed, backend
 from bench.environment import describe_environment, load_average
 from bench.idle_connections import measure_idle_connections
 from bench.idle_websockets import measure_idle_websockets
@@ -101,12 +102,25 @@ def run_rounds(results: Results) -> None:
     pairs = len(results.scenarios) * len(results.servers)
     say(f"about {pairs * results.rounds * each / 60:.0f} minutes at most")
     for scenario in results.scenarios:
-        for round_number in range(1, results.rounds + 1):
+        kind = SCENARIOS[scenario].backend
+        try:
+            with backend(kind, results.load.client_core) if kind else nullcontext() as database:
+                run_scenario(results, scenario, database)
+        except BackendFailed as failure:
+            say(f"{scenario}: {failure}")
             for server in results.servers:
-                run_one(results, scenario, server, round_number)
+                results.fail(scenario, server, str(failure))
 
 
-def run_one(results: Results, scenario_name: str, server_name: str, round_number: int) -> None:
+def run_scenario(results: Results, scenario: str, database: Backend | None) -> None:
+    for round_number in range(1, results.rounds + 1):
+        for server in results.servers:
+            run_one(results, scenario, server, round_number, database)
+
+
+def run_one(
+    results: Results, scenario_name: str, server_name: str, round_number: int, database: Backend | None
+) -> None:
     """Starts, measures and ends one server, unless the pair is known not to work."""
     if results.why_missing(scenario_name, server_name):
         return
@@ -115,7 +129,7 @@ def run_one(results: Results, scenario_name: str, server_name: str, round_number
         server = server.with_room()
     label = f"{scenario_name:<16} {round_number}/{results.rounds}  {server_name:<15}"
     try:
-        with serving(server, scenario, load.server_core) as running:
+        with serving(server, scenario, load.server_core, database) as running:
             sample = measure(running, server_name, scenario, round_number, load)
     except ServerFailed as failure:
         results.fail(scenario_name, server_name, str(failure))
@@ -191,8 +205,8 @@ def run_profile(results: Results) -> None:
         say("valgrind is missing, so no instructions are counted; install it (`sudo apt-get install valgrind`)")
         return
     for name in results.scenarios:
-        if SCENARIOS[name].protocol != "h1":
-            say(f"{name}: instructions are counted for HTTP/1.1 only")
+        if SCENARIOS[name].protocol != "h1" or SCENARIOS[name].backend:
+            say(f"{name}: instructions are counted for HTTP/1.1 without a database only")
             continue
         say(f"counting the instructions of {name}")
         try:
@@ -202,7 +216,7 @@ def run_profile(results: Results) -> None:
 
 
 HTTP_SCENARIOS = [name for name in SCENARIOS if name not in WEBSOCKET_SCENARIOS]
-HTTP_SERVERS = [name for name in SERVERS if name != "uvicorn-wsproto"]
+HTTP_SERVERS = [name for name in SERVERS if name not in ("rgunicorn-asyncio", "uvicorn-wsproto")]
 
 MODES = [
     Mode("", run_rounds, rounds_blocks, HTTP_SERVERS, HTTP_SCENARIOS),

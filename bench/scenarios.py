@@ -4,9 +4,12 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from bench.backends import POSTGRES_ITEMS, REDIS_ITEMS
+
 BARE = "bench.apps.asgi:app"
 FASTAPI = "bench.apps.fastapi_app:app"
 FILES = "bench.apps.files:app"
+DATABASES = "bench.apps.databases:app"
 WSGI = "bench.apps.wsgi:app"
 FLASK = "bench.apps.flask_app:app"
 DJANGO = "bench.apps.django_app:app"
@@ -38,7 +41,8 @@ class Scenario:
     `interface` is `asgi`, `websocket`, or how a WSGI application is called: `sync` or, on four threads, `threads`.
     `connections` is for scenarios that are about a number of connections; 0 leaves it to the command line. `protocol` is
     one of PROTOCOLS; with HTTP/2, `streams` requests are in flight on each connection. `load` is what ws-load is told,
-    which makes the load of WebSocket scenarios and checks every answer.
+    which makes the load of WebSocket scenarios and checks every answer. `backend` is the database that the application
+    asks, one of backends.py.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Scenario:
     protocol: str = "h1"
     streams: int = 1
     load: tuple[str, ...] = ()
+    backend: str = ""
 
     @property
     def scheme(self) -> str:
@@ -105,6 +110,18 @@ SCENARIOS = {
             connections=1000,
         ),
         Scenario("fastapi_def", "FastAPI `def`, on the thread pool", FASTAPI, "/threads/42?name=spam", ITEM),
+        Scenario(
+            "redis10",
+            "ten `await`s of a Redis GET, one after the other, by redis-py",
+            *(DATABASES, "/redis", "".join(REDIS_ITEMS.values()).encode()),
+            backend="redis",
+        ),
+        Scenario(
+            "asyncpg1",
+            "one SELECT, by asyncpg's pool",
+            *(DATABASES, "/select/42", f"42: {POSTGRES_ITEMS[42]}".encode()),
+            backend="postgres",
+        ),
         Scenario("wsgi_hello", "WSGI, 13 bytes", WSGI, "/", b"Hello, world!", interface="sync"),
         Scenario("wsgi_10k", "WSGI, a 10 KiB body", WSGI, "/10k", TEN_KIB, interface="sync"),
         Scenario(

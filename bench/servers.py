@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.backends import Backend, free_port
 from bench.scenarios import DEFLATE_SCENARIOS, PROTOCOLS, SCENARIOS, WEBSOCKET_SCENARIOS, Scenario
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,6 +35,7 @@ STOP_DEADLINE = 5.0
 HOME = tempfile.gettempdir()
 
 PYTHON_ONLY = ["yield", "sleep10ms", "file50k", "fastapi_json", "fastapi_json1000", "fastapi_def", "flask", "django"]
+PYTHON_ONLY += [name for name, scenario in SCENARIOS.items() if scenario.backend]
 NO_PYTHON = {name: "no Python in it" for name in PYTHON_ONLY}
 NO_DEFLATE = {name: "no permessage-deflate" for name in DEFLATE_SCENARIOS}
 AS_UVICORN = {name: "the same as uvicorn" for name in SCENARIOS if name not in WEBSOCKET_SCENARIOS}
@@ -46,7 +48,7 @@ class Server:
     `command` is for ASGI over HTTP, `others` for the other interfaces of scenarios. `cannot` maps scenarios it does not
     serve to the reason. `room` are options that let it hold 20,000 connections, and keep idle ones for as long as it can,
     up to two minutes. `over` are the options for TLS and HTTP/2, by protocol; one that is missing is not spoken.
-    `patience` multiplies how long it may take to answer.
+    `beside_backend` are those for applications that wait for a database. `patience` multiplies how long it may take to answer.
     """
 
     name: str
@@ -55,11 +57,13 @@ class Server:
     cannot: dict[str, str] = field(default_factory=dict)
     room: dict[str, str] = field(default_factory=dict)
     over: dict[str, str] = field(default_factory=dict)
+    beside_backend: str = ""
     patience: int = 1
 
     def command_for(self, scenario: Scenario, port: int) -> list[str]:
         """The command line for a scenario that `why_not` has nothing against."""
         options = self.over.get(scenario.protocol, "").format(**files_of(scenario.protocol)).split()
+        options += self.beside_backend.split() if scenario.backend else []
         return [*self.others.get(scenario.interface, self.command)(scenario.app, port), *options]
 
     def why_not(self, scenario: Scenario) -> str:
@@ -140,6 +144,13 @@ SERVERS = {
                 "sync": script("rgunicorn", "-w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
                 "threads": script("rgunicorn", "--threads 4 -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             },
+            room=GUNICORN_ROOM,
+            over=GUNICORN_TLS,
+            beside_backend="--loop rgunicorn",
+        ),
+        Server(
+            "rgunicorn-asyncio",
+            script("rgunicorn", "-k asgi --loop asyncio -w 1 -b 127.0.0.1:{port} --log-level warning {app}"),
             room=GUNICORN_ROOM,
             over=GUNICORN_TLS,
         ),
@@ -230,6 +241,7 @@ class Running:
     port: int
     log: Path
     patience: int = 1
+    backend: Backend | None = None
 
     def pids(self) -> list[int]:
         """The processes of the server, found by the session that it leads."""
@@ -241,7 +253,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving(server: Server, scenario: Scenario, core: int) -> Iterator[Running]:
+def serving(server: Server, scenario: Scenario, core: int, backend: Backend | None = None) -> Iterator[Running]:
     """Starts a server on one core, waits for its first right answer, and ends it whatever happens."""
     with tempfile.TemporaryDirectory(prefix=f"bench-{server.name}-") as directory:
         log = Path(directory) / "log"
@@ -251,13 +263,13 @@ def serving(server: Server, scenario: Scenario, core: int) -> Iterator[Running]:
             process = subprocess.Popen(
                 command,
                 cwd=REPOSITORY,
-                env=environment(directory),
+                env=environment(directory) | (backend.variables if backend else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        running = Running(process, port, log, server.patience)
+        running = Running(process, port, log, server.patience, backend)
         try:
             await_start(running)
             check_answer(running, scenario)
@@ -375,9 +387,3 @@ def environment(home: str) -> dict[str, str]:
         "PYTHONPATH": str(REPOSITORY),
         "TMPDIR": home,
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
