@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.idle_connections import IdleStep
 from bench.idle_websockets import IdleSockets
@@ -70,14 +70,18 @@ class Results:
 
 def save(results: Results, name: str, report: str) -> Path:
     """Writes the report and all numbers beside each other, never over an earlier run. Returns the report's path."""
+    return save_beside(results.environment, name, report, dataclasses.asdict(results))
+
+
+def save_beside(environment: dict[str, str], name: str, report: str, numbers: Any) -> Path:
     RESULTS.mkdir(exist_ok=True)
-    parts = [results.environment["date"][:10], slug(results.environment["cpu"]), slug(name)]
+    parts = [environment["date"][:10], slug(environment["cpu"]), slug(name)]
     stem = "-".join(part for part in parts if part)
     taken = [path.name for path in RESULTS.iterdir()]
     number = next(n for n in range(1, 1000) if f"{numbered(stem, n)}.md" not in taken)
     path = RESULTS / f"{numbered(stem, number)}.md"
     path.write_text(report)
-    path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(results), indent=1) + "\n")
+    path.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Compares event loops on this Python, in turn:  python -m bench.eventloop [--rounds N] [CASE...]
+"""Compares event loops on this Python, in turn:  python -m bench.eventloop [--rounds N] [--save NAME] [CASE...]
 
 Needs an environment with uvloop and a release build of rgunicorn: `scripts/bench` makes bench/.venv.
 """
@@ -8,6 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
+
+from bench.environment import describe_environment, load_average
+from bench.measure import Load
+from bench.noise import disturbances
+from bench.results import save_beside
+from bench.table import table
+
+Costs = dict[str, dict[str, int]]
+"""Nanoseconds per operation, by loop and case."""
 
 LOOPS = ["asyncio", "uvloop", "rgunicorn"]
 GOALS = {
@@ -23,27 +32,60 @@ GOALS = {
 }
 """How many times as fast as uvloop it should be."""
 
-
-def measure(kind, cases):
-    """Nanoseconds per operation, by case."""
-    command = [sys.executable, Path(__file__).parent / "cases.py", kind, *cases]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return {name: int(cost) for name, cost in map(str.split, lines)}
+NOTE = (
+    "Processor time of one process per operation, the best of five runs; the median of the rounds. The ratio is taken within"
+    " each round, between neighbours in time; its least and greatest are in the last column."
+)
 
 
-def main():
+def main() -> None:
+    average = load_average()
     parser = argparse.ArgumentParser(prog="python -m bench.eventloop")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--save", metavar="NAME", help="into bench/results, with this word in the names of the files")
     parser.add_argument("cases", nargs="*", metavar="CASE")
     options = parser.parse_args()
     rounds = [{kind: measure(kind, options.cases) for kind in LOOPS} for _ in range(options.rounds)]
-    print("| case | asyncio | uvloop | rgunicorn | rgunicorn / uvloop | goal |")
-    print("|---|--:|--:|--:|--:|--:|")
-    for case in rounds[0]["asyncio"]:
-        costs = [median(one[kind][case] for one in rounds) for kind in LOOPS]
-        ratio = median(one["uvloop"][case] / one["rgunicorn"][case] for one in rounds)
-        cells = [case, *(f"{cost:.0f} ns" for cost in costs), f"{ratio:.2f}x", GOALS.get(case, "")]
-        print("|", " | ".join(map(str, cells)), "|")
+    compared = comparison(rounds)
+    print(compared)
+    if options.save is not None:
+        print(f"saved {save(rounds, compared, average, options.save)}")
+
+
+def measure(kind: str, cases: list[str]) -> dict[str, int]:
+    """Nanoseconds per operation, by case."""
+    command = [sys.executable, str(Path(__file__).parent / "cases.py"), kind, *cases]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {name: int(cost) for name, cost in (line.split() for line in lines)}
+
+
+def comparison(rounds: list[Costs]) -> str:
+    return table(
+        ["case", *LOOPS, "times as fast as uvloop", "goal", "min–max"],
+        [row(rounds, case) for case in rounds[0]["asyncio"]],
+    )
+
+
+def row(rounds: list[Costs], case: str) -> list[str]:
+    costs = [median(one[kind][case] for one in rounds) for kind in LOOPS]
+    ratios = [one["uvloop"][case] / one["rgunicorn"][case] for one in rounds]
+    goal = f"{GOALS[case]:.1f}x" if case in GOALS else "–"
+    spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
+    return [case, *(f"{cost:,.0f} ns" for cost in costs), f"{median(ratios):.2f}x", goal, spread]
+
+
+def save(rounds: list[Costs], compared: str, average: str, name: str) -> Path:
+    environment = describe_environment(Load(0, 0, 0, 0), average)
+    doubts = " ".join(disturbances(average, []))
+    blocks = [
+        f"# Event loops, {environment['date']}",
+        table(["", ""], [["method", f"{len(rounds)} rounds"], *map(list, environment.items())]),
+        *([f"**Do not quote these figures.** {doubts}"] if doubts else []),
+        NOTE,
+        compared,
+    ]
+    numbers = {"environment": environment, "nanoseconds": rounds}
+    return save_beside(environment, f"eventloop {name}", "\n\n".join(blocks) + "\n", numbers)
 
 
 if __name__ == "__main__":
