@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import ssl
 import statistics
 import subprocess
@@ -31,6 +32,7 @@ from command import start
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {"PYTHONPATH": str(TESTS)}
 MIB = 1 << 20
+ENOUGH = 6  # samples of memory
 SETTLED = 120  # seconds after which the heap has seen every combination of sizes
 REFUSED = r"Invalid request from ip=127\.0\.0\.1: |\d+ more invalid requests were not logged$"
 SELF_SIGNED = r"self_signed: the certificate is made up"
@@ -48,14 +50,27 @@ FLAGS = {
     "gthread": ["-k", "gthread", "--threads", "4", *WSGI],
     "websocket": ["-k", "asgi", *PINGS, "soak.websocket_app:app"],
     "websocket-tls": ["-k", "asgi", *PINGS, "--self-signed", "soak.websocket_app:app"],
+    "eventloop": ["-k", "asgi", "--loop", "rgunicorn", "soak.eventloop_app:app"],
 }
+CLIENTS = {
+    "websocket": "soak.websocket_clients",
+    "websocket-tls": "soak.websocket_clients",
+    "eventloop": "soak.eventloop_clients",
+}
+ALONE = "eventloop-alone"
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600, help="how long (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="of clients (default: one per core)")
-    parser.add_argument("-k", "--worker-class", choices=FLAGS, default="asgi", help="or websocket, websocket-tls (default: %(default)s)")
+    parser.add_argument(
+        "-k",
+        "--worker-class",
+        choices=[*FLAGS, ALONE],
+        default="asgi",
+        help="or what is soaked: WebSocket, also over TLS, the event loop in a worker or without a server (default: %(default)s)",
+    )
     options = parser.parse_args()
     report = soak(options.seconds, options.processes, options.worker_class)
     print(report)
@@ -64,6 +79,10 @@ def main():
 
 def soak(seconds, processes=1, worker_class="asgi"):
     """The report of a whole soak of `seconds`."""
+    if worker_class == ALONE:
+        return soak_alone(seconds)
+    if worker_class == "eventloop":
+        processes = 1  # The load is in the worker.
     flags = ["-w", "1", "-b", "127.0.0.1:0", "--keep-alive", "60"]
     process = start([*flags, *FLAGS[worker_class]], TESTS, ENVIRONMENT)
     try:
@@ -90,6 +109,28 @@ def soak_server(server, report, processes, worker_class):
         report.descriptors.append(descriptors(worker))
 
 
+def soak_alone(seconds):
+    """The event loop in a process of its own, which is soaked from within."""
+    process = start(["-m", "soak.eventloop_alone", seconds], TESTS, ENVIRONMENT, command=sys.executable)
+    try:
+        server, report = Serving(process), Report(seconds)
+        server.stdout.wait_for("^ready$")
+        it = psutil.Process(process.pid)
+        report.descriptors.append(descriptors(it))
+        report.memory = Memory(it)
+        process.send_signal(signal.SIGUSR1)
+        outcome = json.loads(server.stdout.wait_for("^{.*$", seconds + 120)[0])
+        report.memory.stop()
+        report.worker_lived = True
+        report.tasks = outcome["tasks"]
+        report.clients_ended([outcome])
+        report.descriptors.append(descriptors(it))
+        report.ended(server)
+        return report
+    finally:
+        kill_all(process)
+
+
 def run_clients(url, seconds, processes, worker_class):
     """Starts processes of clients and returns what each printed."""
     address = urlsplit(url)
@@ -98,7 +139,7 @@ def run_clients(url, seconds, processes, worker_class):
             [
                 sys.executable,
                 "-m",
-                "soak.websocket_clients" if worker_class.startswith("websocket") else "soak.clients",
+                CLIENTS.get(worker_class, "soak.clients"),
                 address.hostname,
                 str(address.port),
                 str(seconds),
@@ -178,13 +219,19 @@ class Memory:
         self._stop.set()
         self._thread.join()
 
+    def prefer(self, samples):
+        """Takes these for its own if they are enough: the process took them itself, whenever it had nothing to do."""
+        if len(samples) >= ENOUGH:
+            self.stop()
+            self.samples = samples
+
     @property
     def grew(self):
         gained, allowed = self.growth
         return gained > allowed
 
     def __str__(self):
-        if len(self.samples) < 6:
+        if len(self.samples) < ENOUGH:
             return "not known"
         gained, allowed = self.growth
         sizes = [size / MIB for _, size in self.samples]
@@ -217,6 +264,7 @@ class Report:
     answered: Counter = field(default_factory=Counter)
     provoked: Counter = field(default_factory=Counter)
     failures: list = field(default_factory=list)
+    waits: dict = field(default_factory=dict)  # see watchdog.py
     descriptors: list = field(default_factory=list)  # before and after
     tasks: list = field(default_factory=list)  # before and after
     memory: Memory | None = None
@@ -229,6 +277,8 @@ class Report:
             self.answered.update(output["answered"])
             self.provoked.update(output["provoked"])
             self.failures += output["failures"]
+            self.waits |= output.get("waits", {})
+            self.memory.prefer(output.get("memory", []))
 
     def ended(self, server):
         ended = server.stop()
@@ -255,6 +305,7 @@ class Report:
             f"soak of {self.seconds:g} s",
             f"  answered     {total} ({total / self.seconds:.0f}/s): {counts(self.answered)}",
             f"  provoked     {sum(self.provoked.values())}: {counts(self.provoked)}",
+            *([f"  longest wait {counts(self.waits)} (ms)"] if self.waits else []),
             f"  descriptors  {self.descriptors[0].total()} before, {self.descriptors[-1].total()} after",
             f"  tasks        {self.tasks[0]} before, {self.tasks[-1]} after",
             f"  memory       {self.memory}",
