@@ -144,9 +144,10 @@ def test_the_pid_file_holds_the_masters_pid_and_is_removed(site, tmp_path):
         assert not file.exists()
 
 
-def test_an_idle_server_hardly_wakes(site):
+@pytest.mark.parametrize("loop", ["rgunicorn", "asyncio"])
+def test_an_idle_server_hardly_wakes(site, loop):
     """A measurement, so it takes its time: voluntary switches of master and worker in five seconds."""
-    with site() as s:
+    with site("--loop", loop) as s:
         worker = answering(s)
         before = wakes(s.pid), wakes(worker)
         time.sleep(5)
