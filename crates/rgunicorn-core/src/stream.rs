@@ -227,6 +227,13 @@ impl Stream {
         self.socket().shutdown(std::net::Shutdown::Write)
     }
 
+    /// Says that nothing follows what is written next, whatever is still read.
+    pub(crate) fn end_with_output(&mut self) {
+        if let Self::Tls(stream) = self {
+            stream.end_with_output();
+        }
+    }
+
     /// Makes the coming close a reset, so that a body which ends with the
     /// connection cannot be taken for complete.
     pub(crate) fn reset_on_close(&mut self) -> io::Result<()> {

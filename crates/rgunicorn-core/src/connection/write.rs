@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use super::Connection;
 use super::Ending;
+use super::Phase;
 use crate::encode;
 use crate::encode::BodyFraming;
 use crate::encode::HeadFacts;
@@ -32,6 +33,9 @@ impl Connection {
     pub(super) fn write_by(&self, gate: &mut Gate<'_, '_>) {
         let exchange = self.exchange.borrow().clone();
         let stage = exchange.as_ref().map(|exchange| self.encode(exchange));
+        if self.ends_with_output(stage) {
+            self.stream.borrow_mut().end_with_output();
+        }
         let drained = self.drain_output(gate);
         match (drained, exchange, stage) {
             (Poll::Ready(Err(error)), Some(exchange), _)
@@ -48,6 +52,17 @@ impl Connection {
             (_, Some(exchange), _) => self.report_backlog(&exchange),
             (Poll::Ready(Ok(())), None, _) => self.end_if_ending(),
             (Poll::Pending, None, _) => {}
+        }
+    }
+
+    /// Whether nothing follows what is written now.
+    fn ends_with_output(&self, stage: Option<Stage>) -> bool {
+        match stage {
+            Some(stage) => stage == Stage::Encoded && self.persistence.get() == Persistence::Close,
+            None => matches!(
+                self.phase.get(),
+                Phase::Ending(Ending::Close | Ending::Linger)
+            ),
         }
     }
 

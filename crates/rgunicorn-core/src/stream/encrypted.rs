@@ -56,6 +56,8 @@ pub(crate) struct Encrypted {
     plain: Vec<u8>,
     inbound: Inbound,
     outbound: Outbound,
+    /// Whether nothing follows what goes out next.
+    ends_with_output: bool,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,7 @@ impl Encrypted {
             plain: Vec::new(),
             inbound: Inbound::Open,
             outbound: Outbound::Open,
+            ends_with_output: false,
         }
     }
 

@@ -40,6 +40,14 @@ pub(super) struct Unsent {
     pub(super) is_blocked: bool,
 }
 
+/// What is said behind plain bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Behind {
+    More,
+    /// That nothing follows.
+    End,
+}
+
 impl Encrypted {
     /// Writes what it can of `outgoing`; ready once all of it went out.
     pub(in crate::stream) fn poll_drain(
@@ -96,7 +104,9 @@ impl Encrypted {
                 &room[..count]
             }
         };
-        self.send(gate, plain, &mut workspace.sealed)?;
+        let is_last = self.ends_with_output && plain.len() == outgoing.len();
+        let behind = if is_last { Behind::End } else { Behind::More };
+        self.send(gate, (plain, behind), &mut workspace.sealed)?;
         Ok(plain.len())
     }
 
@@ -105,32 +115,29 @@ impl Encrypted {
     fn send(
         &mut self,
         gate: &mut Gate<'_, '_>,
-        plain: &[u8],
+        (plain, behind): (&[u8], Behind),
         sealed: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let Mode::Secured(session) = &mut self.mode else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        let unsent = &mut self.unsent;
-        if !unsent.bytes.is_empty() {
-            let filled = unsent.bytes.len();
-            let filled = session
-                .seal(&mut self.pending, plain, &mut unsent.bytes, filled)
-                .map_err(broken)?;
-            unsent.bytes.truncate(filled);
-            unsent.held = plain.len();
+        if !self.unsent.bytes.is_empty() {
+            let mut bytes = mem::take(&mut self.unsent.bytes);
+            let filled = bytes.len();
+            let filled = self.seal((plain, behind), &mut bytes, filled)?;
+            bytes.truncate(filled);
+            self.unsent.bytes = bytes;
+            self.unsent.held = plain.len();
             return match self.poll_unsent(gate) {
                 Poll::Ready(sent) => sent,
                 Poll::Pending => Ok(()),
             };
         }
-        let length = session.seal(&mut self.pending, plain, sealed, 0);
-        let sealed = &sealed[..length.map_err(broken)?];
+        let length = self.seal((plain, behind), sealed, 0)?;
+        let sealed = &sealed[..length];
         let write = |socket: &SockRef<'_>| socket.send_with_flags(sealed, QUIETLY);
         let sent = match self.below.poll_io(gate, write) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
+        let unsent = &mut self.unsent;
         unsent.held = plain.len();
         if sent < sealed.len() {
             unsent.bytes.extend_from_slice(&sealed[sent..]);
@@ -140,6 +147,34 @@ impl Encrypted {
             unsent.release_all();
         }
         Ok(())
+    }
+
+    /// Encrypts `plain`, and what has to be said behind it, behind the first `filled` bytes of `out`. Returns how
+    /// much of it is filled then.
+    fn seal(
+        &mut self,
+        (plain, behind): (&[u8], Behind),
+        out: &mut Vec<u8>,
+        filled: usize,
+    ) -> io::Result<usize> {
+        let Mode::Secured(session) = &mut self.mode else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let filled = session
+            .seal(&mut self.pending, plain, out, filled)
+            .map_err(broken)?;
+        if behind == Behind::More || self.outbound != Outbound::Open {
+            return Ok(filled);
+        }
+        self.outbound = Outbound::Ended;
+        session
+            .seal_end(&mut self.pending, out, filled)
+            .map_err(broken)
+    }
+
+    /// What goes out next is the last: the peer is told so with it, and not by a write of its own.
+    pub(in crate::stream) fn end_with_output(&mut self) {
+        self.ends_with_output = true;
     }
 
     /// Sends what the socket did not take before.
@@ -186,7 +221,8 @@ impl Encrypted {
         let plain = &plain[..plain.len().min(BATCH)];
         let endpoint = Rc::clone(&self.endpoint);
         let workspace = &mut *endpoint.workspace.borrow_mut();
-        self.send(&mut Gate::Runtime(context), plain, &mut workspace.sealed)?;
+        let part = (plain, Behind::More);
+        self.send(&mut Gate::Runtime(context), part, &mut workspace.sealed)?;
         // Whoever writes like this does not ask what was sent.
         (self.unsent.held, self.unsent.released) = (0, 0);
         Poll::Ready(Ok(plain.len()))
