@@ -37,6 +37,23 @@ impl Client {
         either!(self, it => it.advance(app), ());
     }
 
+    /// Whether one turn of this client may mean many calls of the application.
+    pub(crate) fn has_many_streams(&self) -> bool {
+        matches!(self, Self::Http2(_))
+    }
+
+    /// Whether requests of this client wait although it had its turn to call the application.
+    pub(crate) fn has_calls(&self) -> bool {
+        matches!(self, Self::Http2(connection) if connection.has_calls())
+    }
+
+    /// Calls the application for some of them.
+    pub(crate) fn call_some<A: App>(&self, app: &A) {
+        if let Self::Http2(connection) = self {
+            connection.call_some(app);
+        }
+    }
+
     pub(crate) fn write(&self) {
         either!(self, it => it.write(), ());
     }

@@ -219,6 +219,10 @@ pub(crate) const CALLS_BUDGET: Duration = Duration::from_millis(1);
 /// Calls between two looks at the clock.
 pub(crate) const CALLS_BETWEEN: usize = 8;
 
+/// Calls for the streams of one client before others have their turn. Fewer
+/// would make the writes too small.
+pub(crate) const CALLS_OF_A_CLIENT: usize = 32;
+
 /// Connections taken from one listener in one turn, so that workers share.
 pub(crate) const ACCEPT_BUDGET: usize = 16;
 

@@ -170,16 +170,36 @@ impl Turns {
             Bodies::Streamed | Bodies::Gathered => CALLS_BETWEEN,
             Bodies::Whole => 1, // each call may take long
         };
+        let mut has_many = false;
         for (index, token) in self.batch.iter().enumerate() {
-            let look = index > 0 && index % between == 0;
-            if look && self.state.clock.now().elapsed() >= CALLS_BUDGET {
+            let look = has_many || (index > 0 && index % between == 0);
+            if look && self.is_budget_used() {
                 return index;
             }
             if let Some(connection) = self.connections.get(*token) {
                 connection.advance(app);
+                has_many = connection.has_many_streams();
             }
         }
+        self.call_again(app);
         self.batch.len()
+    }
+
+    /// Rounds of some calls each, for clients that ask for many things at a time.
+    fn call_again<A: App>(&self, app: &A) {
+        let clients = || self.batch.iter().filter_map(|it| self.connections.get(*it));
+        while clients().any(Client::has_calls) {
+            for client in clients().filter(|client| client.has_calls()) {
+                if self.is_budget_used() {
+                    return;
+                }
+                client.call_some(app);
+            }
+        }
+    }
+
+    fn is_budget_used(&self) -> bool {
+        self.state.clock.now().elapsed() >= CALLS_BUDGET
     }
 
     /// Takes new clients; all of them, for the last time, when draining.

@@ -31,8 +31,7 @@ use crate::request::Request;
 use crate::request::Scheme;
 use crate::responder::Responder;
 use crate::settings::BODY_HIGH_WATER;
-use crate::settings::CALLS_BETWEEN;
-use crate::settings::CALLS_BUDGET;
+use crate::settings::CALLS_OF_A_CLIENT;
 
 impl Http2 {
     /// Takes up one request: gives it a lane, and an exchange.
@@ -110,7 +109,7 @@ impl Http2 {
             self.advance_lane(token, &lane);
         }
         self.batch.replace(batch);
-        self.call_what_waits(app);
+        self.call_some(app);
     }
 
     fn advance_lane(&self, token: Token, lane: &Lane) {
@@ -138,22 +137,22 @@ impl Http2 {
         }
     }
 
-    /// Calls the application, within the turn's budget.
-    fn call_what_waits<A: App>(&self, app: &A) {
-        let between = match app.bodies() {
-            Bodies::Streamed | Bodies::Gathered => CALLS_BETWEEN,
+    /// Whether requests wait for their turn to call the application.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.callable.borrow().is_empty()
+    }
+
+    /// Calls the application for some of the requests that wait, the oldest first. Others have their turn then, however
+    /// many streams a client has open.
+    pub(crate) fn call_some<A: App>(&self, app: &A) {
+        let most = match app.bodies() {
+            Bodies::Streamed | Bodies::Gathered => CALLS_OF_A_CLIENT,
             Bodies::Whole => 1, // each call may take long
         };
-        let mut calls = 0;
-        loop {
-            let look = calls > 0 && calls % between == 0;
-            if look && self.state.clock.now().elapsed() >= CALLS_BUDGET {
-                return;
-            }
+        for _ in 0..most {
             let Some(token) = self.callable.borrow_mut().pop_front() else {
                 return;
             };
-            calls += 1;
             let lane = self.lane(token);
             if lane.stage.get() == Stage::Callable {
                 self.begin(app, token, &lane);
