@@ -140,6 +140,37 @@ def test_8_1_pseudo_header_fields_in_trailers_are_malformed(refused, client, nam
     refused(client.post(), b"body", [(name, "1")])
 
 
+def send_with_indexed_trailers(client, name, value):
+    """A request whose head puts a field into the dynamic table, and whose trailers are nothing but its index (62)."""
+    stream = client.fresh_stream()
+    client.rules.open(stream)
+    others = [field for field in client.post() if field[0] != name]
+    block = raw_block(others) + literal(name.encode(), value.encode(), 0x40)
+    client.send(frame(HEADERS, END_HEADERS, stream, block) + data(stream, b"body"))
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, b"\xbe"))
+    return stream
+
+
+@pytest.mark.parametrize(("name", "value"), [(":path", "/echo"), (":method", "POST")])
+def test_8_1_pseudo_header_fields_of_the_dynamic_table_in_trailers_are_malformed(client, name, value):
+    client.expect_malformed(send_with_indexed_trailers(client, name, value))
+
+
+def test_8_1_fields_of_the_dynamic_table_in_trailers_are_accepted(client):
+    response = client.read_response(send_with_indexed_trailers(client, "x-checksum", "1"))
+    assert (response.status, response.body) == (200, b"body")
+
+
+@pytest.mark.parametrize(("flags", "before", "after"), [(0x8, b"\x02", b"\0\0"), (0x20, b"\0\0\0\0\x0f", b"")])
+def test_8_1_pseudo_header_fields_in_padded_or_prioritized_trailers_are_malformed(client, flags, before, after):
+    stream = client.fresh_stream()
+    client.rules.open(stream)
+    client.send(frame(HEADERS, END_HEADERS, stream, raw_block(client.post())) + data(stream, b"body"))
+    trailers = before + literal(b":path", b"/") + after
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM | flags, stream, trailers))
+    client.expect_malformed(stream)
+
+
 @pytest.mark.parametrize(
     "field", [("X-Upper", "1"), ("connection", "close"), ("x-value", "a\nb"), ("x name", "1"), ("x", " 1")]
 )

@@ -10,7 +10,10 @@ mod block;
 mod breach;
 mod header;
 mod huffman;
+mod setting;
 mod streams;
+mod trailers;
+mod word;
 
 use allowance::Allowance;
 use block::Look;
@@ -24,13 +27,18 @@ use header::END_STREAM;
 use header::HEADERS;
 use header::Header;
 use header::PADDED;
-use header::PRIORITIZED;
 use header::RST_STREAM;
 use header::SETTINGS;
 use header::WINDOW_UPDATE;
+use setting::ENABLE_PUSH;
+use setting::MAX_CONCURRENT_STREAMS;
+use setting::Setting;
 use streams::Ends;
 use streams::Section;
 use streams::Streams;
+use trailers::Trailers;
+pub use word::Word;
+pub use word::first_word;
 
 /// The frames of one connection, from behind the preface.
 #[derive(Debug)]
@@ -46,12 +54,11 @@ pub struct Frames {
     /// Bytes of the frame's payload that have not come.
     missing: usize,
     /// What has come of a piece of the payload that is looked at.
-    piece: [u8; SETTING],
+    piece: [u8; setting::LENGTH],
     piece_length: usize,
     /// The stream whose field block has begun and not ended, or zero.
     block: u32,
-    /// What has come of the trailers of a request.
-    trailers: Option<Vec<u8>>,
+    trailers: Trailers,
     streams: Streams,
     /// Whether the first frame has come.
     has_begun: bool,
@@ -102,10 +109,10 @@ impl Frames {
             current: Header::read([0; header::LENGTH]),
             frame: Frame::None,
             missing: 0,
-            piece: [0; SETTING],
+            piece: [0; setting::LENGTH],
             piece_length: 0,
             block: 0,
-            trailers: None,
+            trailers: Trailers::default(),
             streams: Streams::default(),
             has_begun: false,
             unacknowledged: 1,
@@ -141,6 +148,7 @@ impl Frames {
     pub fn note_upgrade(&mut self) {
         // Of a new connection, whose first stream it is.
         let _ = self.streams.headers(1, Ends::Yes);
+        self.streams.hand(1);
     }
 
     /// The server promised a stream.
@@ -189,6 +197,27 @@ impl Frames {
         self.facts
     }
 
+    /// How many fields the trailers of a stream have to have, if that is known. It is asked once.
+    pub fn count_of_trailers(&mut self, stream: u32) -> Option<usize> {
+        self.trailers.count(stream)
+    }
+
+    /// The h2 crate handed this request over.
+    pub fn note_handed(&mut self, stream: u32) {
+        self.streams.hand(stream);
+    }
+
+    /// The streams of requests that are all there and that the h2 crate keeps to itself, once it has seen all that
+    /// came: it answers them by itself. Each is given once.
+    pub fn take_kept(&mut self) -> Vec<u32> {
+        let is_amid = self.missing > 0 && matches!(self.kind(), HEADERS | CONTINUATION);
+        if self.block == 0 && !is_amid {
+            self.streams.take_kept()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Whether a request has begun to arrive and the rest of its fields has not come.
     #[must_use]
     pub fn is_amid_fields(&self) -> bool {
@@ -225,12 +254,12 @@ impl Frames {
         self.missing = length as usize;
         self.piece_length = 0;
         self.frame = match self.kind() {
-            _ if length == 0 => Frame::None,
-            SETTINGS => Frame::Pieces(SETTING),
+            SETTINGS => Frame::Pieces(setting::LENGTH),
             WINDOW_UPDATE => Frame::Pieces(INCREMENT),
             DATA | HEADERS if self.has(PADDED) => Frame::Pieces(1),
             _ => Frame::Other,
         };
+        self.end_frame_if_there();
     }
 
     /// Whether such a frame may come here.
@@ -248,9 +277,10 @@ impl Frames {
         match kind {
             DATA => self.streams.data(stream, self.ends()),
             HEADERS => {
-                let section = self.streams.headers(stream, self.ends())?;
-                let is_bare = !self.has(PADDED) && !self.has(PRIORITIZED);
-                self.trailers = (section == Section::Trailers && is_bare).then(Vec::new);
+                match self.streams.headers(stream, self.ends())? {
+                    Section::Trailers => self.trailers.begin(stream),
+                    Section::Request | Section::Either => self.trailers.forget(),
+                }
                 Ok(())
             }
             RST_STREAM => self.streams.reset(stream),
@@ -276,20 +306,13 @@ impl Frames {
 
     /// What follows from the frame that begins.
     fn count(&mut self) {
-        match self.kind() {
-            HEADERS => {
-                self.note_block();
-                self.facts.requests += 1;
-            }
-            CONTINUATION => self.note_block(),
-            _ => {}
+        let kind = self.kind();
+        if matches!(kind, HEADERS | CONTINUATION) {
+            let goes_on = !self.has(END_HEADERS);
+            self.block = if goes_on { self.current.stream } else { 0 };
         }
+        self.facts.requests += u64::from(kind == HEADERS);
         self.allowance.charge(&self.current);
-    }
-
-    fn note_block(&mut self) {
-        let goes_on = !self.has(END_HEADERS);
-        self.block = if goes_on { self.current.stream } else { 0 };
     }
 
     fn take_piece<'a>(&mut self, bytes: &'a [u8], size: usize) -> &'a [u8] {
@@ -304,9 +327,7 @@ impl Frames {
             self.breach = self.look_at_piece().err();
         }
         self.missing -= count;
-        if self.missing == 0 {
-            self.frame = Frame::None;
-        }
+        self.end_frame_if_there();
         rest
     }
 
@@ -330,15 +351,11 @@ impl Frames {
     }
 
     fn note_setting(&mut self) -> Result<(), Breach> {
-        let [id_high, id_low, value @ ..] = self.piece;
-        let value = u32::from_be_bytes(value);
-        match u16::from_be_bytes([id_high, id_low]) {
-            ENABLE_PUSH if value > 1 => return Err(Breach::Setting),
-            ENABLE_PUSH => self.facts.takes_push = value == 1,
-            MAX_CONCURRENT_STREAMS => self.facts.most_pushed = Some(value),
-            INITIAL_WINDOW_SIZE if value > LARGEST_WINDOW => return Err(Breach::InitialWindow),
-            MAX_FRAME_SIZE if !FRAME_SIZES.contains(&value) => return Err(Breach::Setting),
-            ENABLE_CONNECT_PROTOCOL if value > 1 => return Err(Breach::Setting),
+        let setting = Setting::read(self.piece);
+        setting.judge()?;
+        match setting.id {
+            ENABLE_PUSH => self.facts.takes_push = setting.value == 1,
+            MAX_CONCURRENT_STREAMS => self.facts.most_pushed = Some(setting.value),
             _ => {}
         }
         Ok(())
@@ -346,54 +363,35 @@ impl Frames {
 
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let count = self.missing.min(bytes.len());
+        let (taken, rest) = bytes.split_at(count);
+        if matches!(self.kind(), HEADERS | CONTINUATION) {
+            self.trailers.add(taken);
+        }
         self.missing -= count;
-        if self.missing == 0 {
-            self.frame = Frame::None;
-        }
-        if self.trailers.is_some() {
-            self.collect_trailers(&bytes[..count]);
-        }
-        &bytes[count..]
+        self.end_frame_if_there();
+        rest
     }
 
-    /// The h2 crate leaves pseudo-header fields out of trailers, and nobody learns of them.
-    fn collect_trailers(&mut self, part: &[u8]) {
-        let Some(mut trailers) = self.trailers.take() else {
+    fn end_frame_if_there(&mut self) {
+        if self.missing > 0 {
             return;
-        };
-        trailers.extend_from_slice(part);
-        if self.block != 0 || self.missing > 0 {
-            self.trailers = (trailers.len() < MOST_TRAILERS).then_some(trailers);
-        } else if block::has_pseudo(&trailers) {
-            self.breach = Some(Breach::Trailers);
+        }
+        self.frame = Frame::None;
+        let kind = self.kind();
+        if kind == HEADERS {
+            let padding = if self.has(PADDED) { self.piece[0] } else { 0 };
+            self.trailers.trim(&self.current, padding);
+        }
+        if matches!(kind, HEADERS | CONTINUATION) && self.block == 0 && self.breach.is_none() {
+            self.breach = self.trailers.end().err();
         }
     }
 }
 
 const PREFACE_LENGTH: usize = 24;
 
-/// RFC 9113 section 6.5.1.
-const SETTING: usize = 6;
-
-/// Bytes of trailers that are looked into.
-const MOST_TRAILERS: usize = 16 * 1024;
-
 /// RFC 9113 section 6.9.
 const INCREMENT: usize = 4;
-
-const ENABLE_PUSH: u16 = 0x2;
-const MAX_CONCURRENT_STREAMS: u16 = 0x3;
-const INITIAL_WINDOW_SIZE: u16 = 0x4;
-const MAX_FRAME_SIZE: u16 = 0x5;
-
-/// RFC 8441 section 3.
-const ENABLE_CONNECT_PROTOCOL: u16 = 0x8;
-
-/// RFC 9113 section 6.9.1.
-const LARGEST_WINDOW: u32 = 0x7fff_ffff;
-
-/// RFC 9113 section 6.5.2.
-const FRAME_SIZES: std::ops::RangeInclusive<u32> = 0x4000..=0x00ff_ffff;
 
 #[cfg(test)]
 mod tests;

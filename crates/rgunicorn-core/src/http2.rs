@@ -41,6 +41,7 @@ mod answer;
 mod call;
 mod close;
 mod deadlines;
+mod kept;
 mod lane;
 mod pings;
 mod pipe;
@@ -215,7 +216,7 @@ impl Http2 {
                     return self.fail(&error);
                 }
                 Poll::Ready(None) => return self.end(),
-                Poll::Pending => return,
+                Poll::Pending => return self.report_kept(),
             }
         }
     }

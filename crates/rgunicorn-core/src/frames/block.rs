@@ -78,15 +78,35 @@ fn look(block: &[u8]) -> Look {
     Look::Fine
 }
 
-/// Whether a pseudo-header field is in it. Of what only the dynamic table knows nothing is said.
-pub(super) fn has_pseudo(block: &[u8]) -> bool {
+/// What is in a block of trailers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Contents {
+    pub(super) fields: usize,
+    /// Whether some of them are known to the dynamic table only.
+    pub(super) names_entries: bool,
+}
+
+/// What is in a block of trailers; `None` where it spells out a pseudo-header field.
+pub(super) fn contents(block: &[u8]) -> Option<Contents> {
     let mut rest = block;
+    let mut contents = Contents {
+        fields: 0,
+        names_entries: false,
+    };
     while let Some(field) = next(&mut rest) {
-        if field.is_pseudo() {
-            return true;
+        match field {
+            Field::Size => continue,
+            Field::Entry(index) | Field::Value(Name::Entry(index), _) => {
+                contents.names_entries |= index > LAST_STATIC;
+            }
+            Field::Value(Name::Text(_), _) => {}
         }
+        if field.is_pseudo() {
+            return None;
+        }
+        contents.fields += 1;
     }
-    false
+    Some(contents)
 }
 
 impl Field {
@@ -196,6 +216,9 @@ const PSEUDO: std::ops::RangeInclusive<usize> = 1..=14;
 
 const METHODS: std::ops::RangeInclusive<usize> = 2..=3;
 
+/// Entries behind it are those of the dynamic table.
+const LAST_STATIC: usize = 61;
+
 const NAMES: [&[u8]; 6] = [
     b"authority",
     b"method",
@@ -244,17 +267,32 @@ mod tests {
 
     #[test]
     fn pseudo_header_fields_are_found_where_they_are_spelled_out() {
-        let rows: [(&[u8], bool); 7] = [
-            (b"\x00\x01x\x01y", false),
-            (b"", false),
-            (b"\x82", true),
-            (b"\x44\x01/", true),
-            (b"\x00\x05:path\x01/", true),
-            (b"\x0f\x00\x01y", false),
-            (b"\x00\x01x\x01y\x00\x05:made\x01y", true),
+        let plain = |fields| {
+            Some(Contents {
+                fields,
+                names_entries: false,
+            })
+        };
+        let named = |fields| {
+            Some(Contents {
+                fields,
+                names_entries: true,
+            })
+        };
+        let rows: [(&[u8], Option<Contents>); 10] = [
+            (b"\x00\x01x\x01y", plain(1)),
+            (b"", plain(0)),
+            (b"\x82", None),
+            (b"\x44\x01/", None),
+            (b"\x00\x05:path\x01/", None),
+            (b"\x0f\x00\x01y", plain(1)),
+            (b"\x00\x01x\x01y\x00\x05:made\x01y", None),
+            (b"\x20\x90", plain(1)),
+            (b"\xbe\x00\x01x\x01y", named(2)),
+            (b"\x7f\x00\x01y", named(1)),
         ];
         for (block, expected) in rows {
-            assert_eq!(has_pseudo(block), expected, "{block:x?}");
+            assert_eq!(contents(block), expected, "{block:x?}");
         }
     }
 }

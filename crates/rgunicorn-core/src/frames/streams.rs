@@ -12,6 +12,8 @@ pub(super) struct Streams {
     opened: u128,
     /// Whether the client sends no more on it.
     ended: u128,
+    /// Whether the h2 crate said of it all that it will say.
+    settled: u128,
     /// The highest stream that the server promised.
     promised: u32,
 }
@@ -43,6 +45,7 @@ impl Streams {
             self.newest = number;
             self.opened = self.opened.checked_shl(steps).unwrap_or(0) | 1;
             self.ended = self.ended.checked_shl(steps).unwrap_or(0);
+            self.settled = self.settled.checked_shl(steps).unwrap_or(0);
             Section::Request
         } else {
             let bit = self.bit(number);
@@ -91,6 +94,24 @@ impl Streams {
 
     pub(super) fn promise(&mut self, stream: u32) {
         self.promised = self.promised.max(stream);
+    }
+
+    /// A request was handed over.
+    pub(super) fn hand(&mut self, stream: u32) {
+        if let Some(number) = number(stream).filter(|number| *number <= self.newest) {
+            self.settled |= self.bit(number);
+        }
+    }
+
+    /// The streams that were opened and are not settled. They are now.
+    pub(super) fn take_kept(&mut self) -> Vec<u32> {
+        let kept = self.opened & !self.settled;
+        if kept == 0 {
+            return Vec::new(); // nearly always
+        }
+        self.settled |= kept;
+        let steps = (0..u128::BITS).rev().filter(|step| kept & (1 << step) != 0);
+        steps.map(|step| 2 * (self.newest - step) - 1).collect()
     }
 
     fn still_open(&self, bit: u128) -> Result<(), Breach> {
@@ -181,6 +202,23 @@ mod tests {
         assert_eq!(streams.data(7, Ends::No), Ok(()));
         let newest = u32::MAX >> 1;
         assert_eq!(streams.data(newest, Ends::No), Err(Breach::Closed));
+    }
+
+    #[test]
+    fn requests_that_were_not_handed_over_are_told_once() {
+        let mut streams = streams();
+        assert_eq!(streams.take_kept(), [1, 7]);
+        assert_eq!(streams.take_kept(), []);
+        for stream in [9, 11, 15] {
+            streams.headers(stream, Ends::Yes).unwrap();
+        }
+        streams.hand(11);
+        streams.hand(4);
+        streams.hand(99);
+        assert_eq!(streams.take_kept(), [9, 15]);
+        streams.headers(17 + 2 * 200, Ends::Yes).unwrap();
+        streams.hand(17);
+        assert_eq!(streams.take_kept(), [417]);
     }
 
     #[test]

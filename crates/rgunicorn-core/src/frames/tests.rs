@@ -247,6 +247,18 @@ fn trailers_have_no_pseudo_header_fields() {
             [frame(1, 1, &path[..1]), frame(9, 4, &path[1..])].concat(),
             Some(Breach::Trailers),
         ),
+        (
+            [frame(1, 1, path), frame(9, 4, b"")].concat(),
+            Some(Breach::Trailers),
+        ),
+        (frame(1, 0xd, b"\x02\x44\x01/xx"), Some(Breach::Trailers)),
+        (
+            frame(1, 0x2d, b"\x01\0\0\0\0\0\x44\x01/x"),
+            Some(Breach::Trailers),
+        ),
+        (frame(1, 0xd, b"\x01\x00\x01x\x01y\x82"), None),
+        (frame(1, 0xd, b"\x01\x82"), None),
+        (frame(1, 0xd, b"\x00"), None),
         (frame_on(3, 1, 5, path), None),
     ];
     for (bytes, breach) in rows {
@@ -256,6 +268,38 @@ fn trailers_have_no_pseudo_header_fields() {
             assert_eq!(verdict, breach.map(Offence::Breach), "{bytes:?} at {cut}");
         }
     }
+}
+
+#[test]
+fn the_fields_of_trailers_are_counted_where_they_name_entries() {
+    let rows: [(&[u8], Option<usize>); 3] = [
+        (b"\xbe\x00\x01x\x01y", Some(2)),
+        (b"\x00\x01x\x01y", None),
+        (b"", None),
+    ];
+    for (block, expected) in rows {
+        let mut frames = after(&[(frame(1, 5, block), 1)]);
+        assert_eq!(frames.count_of_trailers(3), None);
+        assert_eq!(frames.count_of_trailers(1), expected, "{block:x?}");
+        assert_eq!(frames.count_of_trailers(1), None, "it is told once");
+    }
+}
+
+#[test]
+fn a_request_is_kept_once_all_of_it_is_there_and_nobody_has_it() {
+    let bytes = [frame_on(3, 1, 1, b"be"), frame_on(3, 9, 4, b"gun")].concat();
+    for cut in 0..bytes.len() {
+        let mut frames = after(&[]);
+        frames.take_kept();
+        frames.take(&bytes[..cut]);
+        assert_eq!(frames.take_kept(), [], "{cut}");
+        frames.take(&bytes[cut..]);
+        assert_eq!(frames.take_kept(), [3], "{cut}");
+    }
+    let mut frames = after(&[(bytes, 1)]);
+    frames.note_handed(1);
+    frames.note_handed(3);
+    assert_eq!(frames.take_kept(), []);
 }
 
 #[test]

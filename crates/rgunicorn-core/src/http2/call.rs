@@ -37,6 +37,8 @@ impl Http2 {
     /// Takes up one request: gives it a lane, and an exchange.
     pub(super) fn take_up(&self, request: H2Request<RecvStream>, respond: SendResponse<Bytes>) {
         self.phase.set(Phase::Serving);
+        let stream = respond.stream_id().as_u32();
+        self.frames.borrow_mut().note_handed(stream);
         let (parts, receive) = request.into_parts();
         let exchange = self.state.take_exchange();
         let read = request::head(
@@ -59,6 +61,7 @@ impl Http2 {
         };
         self.begin_lane(&lane, &exchange, ends);
         if lane.is_reset() {
+            self.report_reset(&lane, &exchange);
             return self.client_left(token, &lane);
         }
         let claimed = parts.uri.scheme_str();
@@ -131,7 +134,7 @@ impl Http2 {
                 exchange.wake_readers();
             }
             Fed::Gone => self.client_left(token, lane),
-            Fed::Malformed => self.reject(token, lane, Rejection::FieldValue),
+            Fed::Malformed(rejection) => self.reject(token, lane, rejection),
             Fed::Nothing if lane.is_reset() => self.client_left(token, lane),
             Fed::Nothing => {}
         }
@@ -184,7 +187,7 @@ impl Http2 {
         }
         match lane.feed(&exchange) {
             Fed::Gone => return self.client_left(token, lane),
-            Fed::Malformed => return self.reject(token, lane, Rejection::FieldValue),
+            Fed::Malformed(rejection) => return self.reject(token, lane, rejection),
             Fed::Something | Fed::Nothing => {}
         }
         let expected = expectation(&exchange, Expectation::Waiting);
@@ -223,7 +226,7 @@ impl Http2 {
             }
             Ok(Fed::Nothing) => {}
             Ok(Fed::Gone) => self.client_left(token, lane),
-            Ok(Fed::Malformed) => self.reject(token, lane, Rejection::FieldValue),
+            Ok(Fed::Malformed(rejection)) => self.reject(token, lane, rejection),
             Err(error) => {
                 tracing::error!(
                     "Cannot keep a request body in {} (tmp_upload_dir): {error}",
@@ -238,7 +241,7 @@ impl Http2 {
     fn collect(&self, lane: &Lane, exchange: &Exchange) -> io::Result<Fed> {
         loop {
             let fed = lane.feed(exchange);
-            if matches!(fed, Fed::Gone | Fed::Malformed) {
+            if matches!(fed, Fed::Gone | Fed::Malformed(_)) {
                 return Ok(fed);
             }
             let mut inbound = exchange.inbound.borrow_mut();

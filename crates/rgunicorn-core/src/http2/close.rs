@@ -38,7 +38,7 @@ impl Http2 {
         }
         let sent = self.encode(lane, &exchange);
         match sent {
-            Sent::Part if lane.is_reset() => {}
+            Sent::Part if lane.is_reset() => self.report_reset(lane, &exchange),
             Sent::Part => {
                 if exchange.outbound.borrow().body.len() <= WRITE_LOW_WATER {
                     exchange.wake_writers();
@@ -99,7 +99,8 @@ impl Http2 {
     /// whether it is well-formed. Without it h2 asks the client at once to send no more (RFC 9113 section 8.1).
     fn keep_request(&self, lane: &Lane, exchange: &Exchange) {
         let is_leaving = self.goodbye.get() == Goodbye::Said;
-        if is_leaving || !exchange.awaits_rest() || lane.feed(exchange) == Fed::Malformed {
+        if is_leaving || !exchange.awaits_rest() || matches!(lane.feed(exchange), Fed::Malformed(_))
+        {
             return;
         }
         lane.release_all_but(0);

@@ -25,6 +25,7 @@ use crate::exchange::Exchange;
 use crate::exchange::Inbound;
 use crate::pace::BodyWait;
 use crate::pace::Wait;
+use crate::parser::Rejection;
 use crate::proxy::Forwarded;
 use crate::ready::Readiness;
 use crate::ready::Token;
@@ -95,8 +96,8 @@ pub(super) enum Fed {
     Something,
     /// The client took the request back.
     Gone,
-    /// Its trailers are what no client may send.
-    Malformed,
+    /// It broke this rule.
+    Malformed(Rejection),
 }
 
 impl Lane {
@@ -178,20 +179,39 @@ impl Lane {
                 }
                 Poll::Ready(Fed::Something)
             }
-            Poll::Ready(None) => match receive.poll_trailers(&mut context) {
-                Poll::Ready(Err(_)) => Poll::Ready(Fed::Gone),
-                Poll::Ready(Ok(Some(trailers))) if !is_well_formed(&trailers) => {
-                    Poll::Ready(Fed::Malformed)
+            Poll::Ready(None) => {
+                let trailers = receive.poll_trailers(&mut context);
+                let stream = receive.stream_id().as_u32();
+                match trailers {
+                    Poll::Ready(Err(error)) => return Poll::Ready(lost(&error)),
+                    Poll::Ready(Ok(Some(trailers))) => {
+                        if let Err(rejection) = self.judge(&trailers, stream) {
+                            return Poll::Ready(Fed::Malformed(rejection));
+                        }
+                    }
+                    Poll::Ready(Ok(None)) | Poll::Pending => {}
                 }
                 // Nobody is told of trailers: ASGI and WSGI have no word for them.
-                Poll::Ready(Ok(_)) | Poll::Pending => {
-                    inbound.body = BodyState::Arrived;
-                    Poll::Ready(Fed::Nothing)
-                }
-            },
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Fed::Gone),
+                inbound.body = BodyState::Arrived;
+                Poll::Ready(Fed::Nothing)
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(lost(&error)),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// The rules for trailers that the h2 crate does not keep (RFC 9113 sections 8.1 and 8.2.1).
+    fn judge(&self, trailers: &HeaderMap, stream: u32) -> Result<(), Rejection> {
+        let mut values = trailers.values();
+        if !values.all(|value| value.as_bytes().trim_ascii() == value.as_bytes()) {
+            return Err(Rejection::FieldValue);
+        }
+        let connection = self.connection.upgrade();
+        let count = connection.and_then(|it| it.frames.borrow_mut().count_of_trailers(stream));
+        if count.is_some_and(|count| count != trailers.len()) {
+            return Err(Rejection::PseudoTrailer); // which h2 left out
+        }
+        Ok(())
     }
 
     /// Gives the client the room back of what the application took.
@@ -238,10 +258,14 @@ impl Lane {
     }
 }
 
-/// The rule for values that the h2 crate does not keep (RFC 9113 section 8.2.1).
-fn is_well_formed(trailers: &HeaderMap) -> bool {
-    let mut values = trailers.values();
-    values.all(|value| value.as_bytes().trim_ascii() == value.as_bytes())
+/// Why the rest of a request will not come.
+fn lost(error: &h2::Error) -> Fed {
+    // h2 calls it a GOAWAY until the reset is sent. After a real one no lane is fed.
+    if error.reason() == Some(Reason::PROTOCOL_ERROR) && error.is_library() {
+        Fed::Malformed(Rejection::MalformedRequest)
+    } else {
+        Fed::Gone
+    }
 }
 
 impl Respond {

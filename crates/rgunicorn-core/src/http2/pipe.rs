@@ -17,7 +17,9 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 
 use super::upgrade::Interposed;
+use crate::frames;
 use crate::frames::Frames;
+use crate::frames::Word;
 use crate::input::End;
 use crate::input::Filled;
 use crate::input::Input;
@@ -173,6 +175,17 @@ impl Pipe {
     /// Bytes that wait for the socket.
     pub(super) fn backlog(&self) -> usize {
         self.shared.output.borrow().len()
+    }
+
+    /// The first that h2 says of a stream in what waits for the socket, which must have taken all before.
+    pub(super) fn first_word(&self, stream: u32) -> Option<Word> {
+        let output = self.shared.output.borrow();
+        frames::first_word(output.single()?, stream)
+    }
+
+    /// Whether h2 waits until there is room.
+    pub(super) fn is_full(&self) -> bool {
+        self.shared.full.get()
     }
 
     /// Whether h2 was told to wait since the last call.

@@ -101,6 +101,15 @@ pub enum Rejection {
     /// An HTTP/2 request without `:path`, or an extended CONNECT without `:authority`.
     #[error("a pseudo-header field is missing")]
     MissingPseudo,
+    /// The fields of an HTTP/2 request, taken together.
+    #[error("header fields are larger than http2_max_header_list_size")]
+    HeaderList,
+    /// Whatever the h2 crate calls so, of a request of HTTP/2 (RFC 9113 §8.1.1).
+    #[error("malformed HTTP/2 request")]
+    MalformedRequest,
+    /// A pseudo-header field in the trailers of an HTTP/2 request (RFC 9113 §8.1).
+    #[error("pseudo-header field among the trailers")]
+    PseudoTrailer,
     /// HTTP/1 from a proxy that is expected to speak HTTP/2 (`http2_cleartext`).
     #[error("HTTP/1 on a port that expects HTTP/2 of trusted proxies (http2_cleartext)")]
     NotHttp2,
@@ -198,6 +207,8 @@ impl Rejection {
                 | Self::Host
                 | Self::DifferentHosts
                 | Self::MissingPseudo
+                | Self::MalformedRequest
+                | Self::PseudoTrailer
                 | Self::ContentLength
         )
     }
@@ -209,7 +220,7 @@ impl Rejection {
             Self::ProxyPeer => 403,
             Self::RequestLineTooLong => 414,
             Self::Expectation => 417,
-            Self::FieldTooLarge | Self::TooManyFields => 431,
+            Self::FieldTooLarge | Self::TooManyFields | Self::HeaderList => 431,
             Self::Connect | Self::Protocol | Self::TransferCoding => 501,
             _ => 400,
         }
