@@ -11,7 +11,8 @@ use pyo3::types::PyTuple;
 pub(crate) struct Call {
     callback: Py<PyAny>,
     arguments: Arguments,
-    context: Py<PyAny>,
+    /// None: a new one without any variable.
+    context: Option<Py<PyAny>>,
 }
 
 /// Most callbacks have two arguments or fewer; those need no tuple.
@@ -23,6 +24,18 @@ enum Arguments {
     More(Py<PyTuple>),
 }
 
+impl Arguments {
+    fn new(py: Python<'_>, arguments: &[Borrowed<'_, '_, PyAny>]) -> PyResult<Self> {
+        let own = |argument: &Borrowed<'_, '_, PyAny>| (**argument).clone().unbind();
+        Ok(match arguments {
+            [] => Self::None,
+            [one] => Self::One([own(one)]),
+            [one, other] => Self::Two([own(one), own(other)]),
+            more => Self::More(PyTuple::new(py, more)?.unbind()),
+        })
+    }
+}
+
 impl Call {
     /// A call in `context`, or in a copy of the present one.
     pub(crate) fn new(
@@ -30,29 +43,43 @@ impl Call {
         arguments: &[Borrowed<'_, '_, PyAny>],
         context: Option<Borrowed<'_, '_, PyAny>>,
     ) -> PyResult<Self> {
-        let py = callback.py();
-        let own = |argument: &Borrowed<'_, '_, PyAny>| (**argument).clone().unbind();
-        let arguments = match arguments {
-            [] => Arguments::None,
-            [one] => Arguments::One([own(one)]),
-            [one, other] => Arguments::Two([own(one), own(other)]),
-            more => Arguments::More(PyTuple::new(py, more)?.unbind()),
-        };
         let context = match context.filter(|context| !context.is_none()) {
             Some(context) => context.to_owned(),
-            None => copied_context(py)?,
+            None => copied_context(callback.py())?,
         };
         Ok(Self {
             callback: callback.clone().unbind(),
-            arguments,
-            context: context.unbind(),
+            arguments: Arguments::new(callback.py(), arguments)?,
+            context: Some(context.unbind()),
         })
+    }
+
+    /// The same of a thread that may be far ahead of the loop. Most threads have no context
+    /// variables; then their contexts are made when they are needed. Many that wait would keep the
+    /// garbage collector busy.
+    pub(crate) fn from_outside(
+        callback: &Bound<'_, PyAny>,
+        arguments: &[Borrowed<'_, '_, PyAny>],
+        context: Option<Borrowed<'_, '_, PyAny>>,
+    ) -> PyResult<Self> {
+        let is_given = context.is_some_and(|context| !context.is_none());
+        let mut call = Self::new(callback, arguments, context)?;
+        if let (Some(copy), false) = (&call.context, is_given)
+            && copy.bind(callback.py()).len()? == 0
+        {
+            call.context = None;
+        }
+        Ok(call)
     }
 
     /// Calls it.
     #[inline]
-    pub(crate) fn run(&self, py: Python<'_>) -> PyResult<()> {
-        let entered = Entered::new(self.context.bind(py))?;
+    pub(crate) fn run(&mut self, py: Python<'_>) -> PyResult<()> {
+        let context = match &mut self.context {
+            Some(context) => context,
+            context => context.insert(empty_context(py)?.unbind()),
+        };
+        let entered = Entered::new(context.bind(py))?;
         let result = match &self.arguments {
             Arguments::None => vectorcall(self.callback.bind(py), &[]),
             Arguments::One(arguments) => vectorcall(self.callback.bind(py), arguments),
@@ -67,8 +94,9 @@ impl Call {
         &self.callback
     }
 
-    pub(crate) fn context(&self) -> &Py<PyAny> {
-        &self.context
+    /// The context that it is called in. Where that was to be made later, it is `fresh`.
+    pub(crate) fn context_or(&mut self, fresh: Py<PyAny>) -> &Py<PyAny> {
+        self.context.get_or_insert(fresh)
     }
 
     pub(crate) fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -92,7 +120,7 @@ impl Call {
         Self {
             callback: self.callback.clone_ref(py),
             arguments,
-            context: self.context.clone_ref(py),
+            context: self.context.as_ref().map(|context| context.clone_ref(py)),
         }
     }
 
@@ -106,6 +134,13 @@ impl Call {
             Arguments::More(arguments) => visit.call(arguments),
         }
     }
+}
+
+/// A context without any variable.
+#[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
+pub(crate) fn empty_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the thread is attached; the result is a new reference or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }
 }
 
 /// A copy of the present context.

@@ -18,6 +18,7 @@ use pyo3::types::PyType;
 
 use crate::attached::Attached;
 use crate::call::Call;
+use crate::call::empty_context;
 
 /// A call that is due at most once, or whenever a descriptor is ready.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ impl Job {
             State::Over | State::Cancelled => None,
         });
         match call {
-            Some(call) => match call.run(py) {
+            Some(mut call) => match call.run(py) {
                 Ok(()) => Ok(()),
                 Err(error) => Err((error, call)),
             },
@@ -107,6 +108,17 @@ impl Job {
             State::Due(call) | State::Standing(call) => Some(call.clone_ref(py)),
             State::Over | State::Cancelled => None,
         })
+    }
+
+    /// The context that it would be called in.
+    fn context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let mut fresh = Some(empty_context(py)?.unbind());
+        Ok(self.0.with(py, |state| match state {
+            State::Due(call) | State::Standing(call) => fresh
+                .take()
+                .map(|fresh| call.context_or(fresh).clone_ref(py)),
+            State::Over | State::Cancelled => None,
+        }))
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -216,9 +228,8 @@ impl Handle {
     fn _source_traceback(&self) {}
 
     /// The context that the callback is called in; None when that is over.
-    fn get_context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let call = self.job.call(py)?;
-        Some(call.context().clone_ref(py))
+    fn get_context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.job.context(py)
     }
 
     fn _run(&self, py: Python<'_>) -> PyResult<()> {
@@ -279,9 +290,8 @@ impl TimerHandle {
     fn _source_traceback(&self) {}
 
     /// The context that the callback is called in; None when that is over.
-    fn get_context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let call = self.job.call(py)?;
-        Some(call.context().clone_ref(py))
+    fn get_context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.job.context(py)
     }
 
     fn _run(&self, py: Python<'_>) -> PyResult<()> {
@@ -347,13 +357,14 @@ pub(crate) fn is_cancelled(entry: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Makes one of asyncio's own handles, which remember where they were made.
 pub(crate) fn debug_handle<'py>(
     event_loop: &Bound<'py, PyAny>,
-    call: &Call,
+    call: &mut Call,
     when: Option<f64>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = event_loop.py();
     let arguments = call.arguments(py)?;
     let keywords = PyDict::new(py);
-    keywords.set_item(intern!(py, "context"), call.context())?;
+    let fresh = empty_context(py)?.unbind();
+    keywords.set_item(intern!(py, "context"), call.context_or(fresh))?;
     match when {
         Some(when) => asyncio_class(py, &TIMER_HANDLE, "TimerHandle")?.call(
             (when, call.callback(), arguments, event_loop),

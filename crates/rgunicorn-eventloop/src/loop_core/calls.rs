@@ -39,6 +39,14 @@ impl<'a, 'py> Given<'a, 'py> {
         Call::new(callback, arguments, self.context(method)?)
     }
 
+    /// The same of any thread, for a method without other arguments.
+    fn call_from_outside(&self, method: &str) -> PyResult<Call> {
+        let Some((callback, arguments)) = self.values.split_first() else {
+            return Err(missing(method));
+        };
+        Call::from_outside(callback, arguments, self.context(method)?)
+    }
+
     fn context(&self, method: &str) -> PyResult<Option<Borrowed<'a, 'py, PyAny>>> {
         let Some(names) = self.names else {
             return Ok(None);
@@ -78,14 +86,14 @@ fn call_soon(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<Py
     {
         return Ok(py.None());
     }
-    let call = given.call("call_soon", 0)?;
+    let mut call = given.call("call_soon", 0)?;
     let this = slf.get();
     let mode = this.mode(py);
     if mode.debug || mode.closed {
         this.check_open(py)?;
         slf.call_method0(intern!(py, "_check_thread"))?;
         slf.call_method1("_check_callback", (call.callback(), "call_soon"))?;
-        let handle = debug_handle(slf.as_any(), &call, None)?.unbind();
+        let handle = debug_handle(slf.as_any(), &mut call, None)?.unbind();
         this.push(py, handle.clone_ref(py));
         return Ok(handle);
     }
@@ -96,13 +104,13 @@ fn call_soon(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<Py
 
 fn call_soon_threadsafe(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<PyAny>> {
     let py = slf.py();
-    let call = given.call("call_soon_threadsafe", 0)?;
+    let mut call = given.call_from_outside("call_soon_threadsafe")?;
     let this = slf.get();
     let mode = this.mode(py);
     if mode.debug || mode.closed {
         this.check_open(py)?;
         slf.call_method1("_check_callback", (call.callback(), "call_soon_threadsafe"))?;
-        let handle = debug_handle(slf.as_any(), &call, None)?.unbind();
+        let handle = debug_handle(slf.as_any(), &mut call, None)?.unbind();
         this.push_from_outside(py, handle.clone_ref(py));
         return Ok(handle);
     }
@@ -136,7 +144,7 @@ fn seconds(value: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     }
 }
 
-fn schedule_at(slf: &Bound<'_, LoopCore>, when: f64, call: Call) -> PyResult<Py<PyAny>> {
+fn schedule_at(slf: &Bound<'_, LoopCore>, when: f64, mut call: Call) -> PyResult<Py<PyAny>> {
     let py = slf.py();
     let this = slf.get();
     let mode = this.mode(py);
@@ -144,7 +152,7 @@ fn schedule_at(slf: &Bound<'_, LoopCore>, when: f64, call: Call) -> PyResult<Py<
         this.check_open(py)?;
         slf.call_method0(intern!(py, "_check_thread"))?;
         slf.call_method1("_check_callback", (call.callback(), "call_at"))?;
-        debug_handle(slf.as_any(), &call, Some(when))?.unbind()
+        debug_handle(slf.as_any(), &mut call, Some(when))?.unbind()
     } else {
         let job = Job::new(call, Often::Once);
         Py::new(py, TimerHandle::new(job, when))?.into_any()

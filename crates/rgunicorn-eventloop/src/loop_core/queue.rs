@@ -38,7 +38,9 @@ impl LoopCore {
 
     /// Ends a sleep: once is enough for each.
     pub(super) fn wake(&self, py: Python<'_>) {
-        if self.asleep.swap(false, Ordering::Relaxed) {
+        // Attached threads take turns here: to look is enough, and cheaper than to exchange.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::Relaxed);
             schedule::mark();
             self.poller
                 .with(py, |poller| poller.as_ref().map(|poller| poller.ring()));

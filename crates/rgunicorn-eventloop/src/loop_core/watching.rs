@@ -29,7 +29,7 @@ pub(super) fn add_standing(
     args: &Bound<'_, PyTuple>,
 ) -> PyResult<Py<PyAny>> {
     let args: Vec<Borrowed<'_, '_, PyAny>> = args.iter_borrowed().collect();
-    add(slf, side, file, &Call::new(callback, &args, None)?)
+    add(slf, side, file, Call::new(callback, &args, None)?)
 }
 
 impl LoopCore {
@@ -100,15 +100,15 @@ fn add(
     slf: &Bound<'_, LoopCore>,
     side: Side,
     file: &Bound<'_, PyAny>,
-    call: &Call,
+    mut call: Call,
 ) -> PyResult<Py<PyAny>> {
     let (py, this) = (slf.py(), slf.get());
     this.check_open(py)?;
     let descriptor = descriptor(file)?;
     let handle = if this.mode(py).debug {
-        debug_handle(slf.as_any(), call, None)?.unbind()
+        debug_handle(slf.as_any(), &mut call, None)?.unbind()
     } else {
-        let job = Job::new(call.clone_ref(py), Often::Again);
+        let job = Job::new(call, Often::Again);
         Py::new(py, Handle { job })?.into_any()
     };
     let mut before = None;
