@@ -26,7 +26,22 @@ class EventLoop(LoopCore, asyncio.SelectorEventLoop):
     """An asyncio event loop. Takes no selector: it waits for descriptors by itself."""
 
     def __init__(self) -> None:
+        self._takes_all_turns = False
         super().__init__(_Selector(self))
+
+    def run_forever(self) -> None:
+        self._check_closed()
+        self._check_running()
+        self._takes_all_turns = True
+        super().run_forever()
+
+    def _run_once(self):
+        """All turns until the loop is stopped, or one for somebody who runs the loop within a task (nest_asyncio)."""
+        if self._takes_all_turns:
+            self._takes_all_turns = False
+            self.take_turns()
+        else:
+            self._selector.select()
 
     def _make_socket_transport(self, sock, protocol, waiter=None, *, extra=None, server=None):
         base_events._set_nodelay(sock)
@@ -109,10 +124,20 @@ _SERVERS_KNOW = len(inspect.signature(base_events.Server._attach).parameters) > 
 
 
 class _Selector:
-    """What asyncio's transports ask of a loop's selector, and its end."""
+    """What is asked of a loop's selector."""
 
     def __init__(self, core):
         self._core = core
+
+    def select(self, timeout=None):
+        """A turn of the loop. It may be taken within a task, and has tasks to run."""
+        current = _current_tasks.pop(self._core, None)
+        try:
+            self._core.take_turn()
+        finally:
+            if current is not None:
+                _current_tasks[self._core] = current
+        return []
 
     def get_key(self, fd):
         events, reader, writer = self._core.watched_for(fd)
@@ -122,6 +147,10 @@ class _Selector:
 
     def close(self):
         self._core.release()
+
+
+_current_tasks = getattr(asyncio.tasks, "_current_tasks", {})
+"""The task that each loop runs, where that is known to more than the thread: until Python 3.13."""
 
 
 def new_event_loop() -> EventLoop:

@@ -5,7 +5,7 @@
 //! meet in the attributes that asyncio's constructor sets (`_closed`,
 //! `_stopping`, `_thread_id`, `_debug`, `_task_factory`): they are properties
 //! of this class. asyncio's `run_forever` calls `_run_once` until the loop is
-//! stopped; ours takes all turns until then ([`turns`]).
+//! stopped; ours takes all turns until then ([`turns`]), unless it is called from elsewhere.
 
 mod calls;
 mod queue;
@@ -61,8 +61,6 @@ pub struct LoopCore {
     /// The runtime of a worker, whose turns are taken where we would sleep.
     reactor: Attached<Option<Py<Reactor>>>,
     mode: Attached<Mode>,
-    /// Whether turns are being taken.
-    taking_turns: Attached<bool>,
     thread: Attached<Option<Py<PyAny>>>,
     task_factory: Attached<Option<Py<PyAny>>>,
     /// Whether the thread sleeps or is about to, so that other threads must ring. Read and
@@ -106,7 +104,6 @@ impl LoopCore {
             read_buffer: Attached::default(),
             reactor: Attached::default(),
             mode: Attached::default(),
-            taking_turns: Attached::default(),
             thread: Attached::default(),
             task_factory: Attached::default(),
             asleep: AtomicBool::new(false),
@@ -214,9 +211,14 @@ impl LoopCore {
         self.wake(py);
     }
 
+    /// Takes one turn.
+    fn take_turn(slf: &Bound<'_, Self>) -> PyResult<()> {
+        turns::take_one(slf)
+    }
+
     /// Takes turns until the loop is stopped.
-    fn _run_once(slf: &Bound<'_, Self>) -> PyResult<()> {
-        turns::run(slf)
+    fn take_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
+        turns::take_all(slf)
     }
 
     #[pyo3(signature = (fd, callback, *args))]

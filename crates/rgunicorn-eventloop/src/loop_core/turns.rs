@@ -33,23 +33,20 @@ const TURNS_UNSEEN: u32 = 16;
 /// Timers due within the resolution of the clock are due now.
 const RESOLUTION: f64 = 1e-9;
 
-/// Takes turns until the loop is stopped; a single one if a callback asks for it, which runs the
-/// loop within the loop.
-pub(super) fn run(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
-    let (py, this) = (slf.py(), slf.get());
+/// Takes turns until the loop is stopped.
+pub(super) fn take_all(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
     let mut pace = Pace::default();
-    if this.taking_turns.replace(py, true) {
-        return turn(slf, &mut pace);
-    }
-    let result = loop {
-        match turn(slf, &mut pace) {
-            Ok(()) if this.mode(py).stopping => break Ok(()),
-            Ok(()) => {}
-            Err(error) => break Err(error),
+    loop {
+        turn(slf, &mut pace)?;
+        if slf.get().mode(slf.py()).stopping {
+            return Ok(());
         }
-    };
-    this.taking_turns.replace(py, false);
-    result
+    }
+}
+
+/// Takes one turn, which may be within another.
+pub(super) fn take_one(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
+    turn(slf, &mut Pace::default())
 }
 
 fn turn(slf: &Bound<'_, LoopCore>, pace: &mut Pace) -> PyResult<()> {
