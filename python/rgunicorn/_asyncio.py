@@ -58,9 +58,12 @@ class StockLoop(_WakesForSignals, LoopBase, asyncio.SelectorEventLoop):
         return self._rgunicorn_selector.fileno()
 
     def attach(self, reactor):
-        """From now on `select` is a turn of `reactor`; None detaches it."""
+        """From now on `select` is a turn of `reactor`, until `detach` is called."""
         self._rgunicorn_selector.reactor = reactor
         self._watch_signals()
+
+    def detach(self):
+        self._rgunicorn_selector.reactor = None
 
     def call_at(self, when, callback, *args, context=None):
         mark_scheduled()
@@ -71,9 +74,12 @@ class OwnLoop(_WakesForSignals, eventloop.EventLoop):
     """Our loop, on the worker's tokio runtime once `attach` was called."""
 
     def attach(self, reactor):
-        """From now on the loop sleeps in turns of `reactor`; None detaches it."""
+        """From now on the loop sleeps in turns of `reactor`, until `detach` is called."""
         self.use_reactor(reactor)
         self._watch_signals()
+
+    def detach(self):
+        self.use_reactor(None)
 
 
 _LOOPS = {"asyncio": StockLoop, "rgunicorn": OwnLoop}
@@ -81,14 +87,24 @@ _LOOPS = {"asyncio": StockLoop, "rgunicorn": OwnLoop}
 
 def make_loop(kind):
     """The worker's event loop, made current. The setting `asgi_loop` says which."""
+    loop = _uvloop() if kind == "uvloop" else _own_loop(_LOOPS[kind])
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def _uvloop():
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def _own_loop(kind):
     if sys.version_info < (3, 12) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
         # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
         asyncio.set_event_loop_policy(None)
     if sys.version_info < (3, 12):
         _let_tasks_join_late()
-    loop = _LOOPS[kind]()
-    asyncio.set_event_loop(loop)
-    return loop
+    return kind()
 
 
 def _let_tasks_join_late():
@@ -161,8 +177,8 @@ async def finish(tasks: Iterable[asyncio.Task], timeout: float) -> None:
         await asyncio.wait(late, timeout=_LAST_WORDS)
 
 
-def close(loop):
-    """Cancels what still runs and closes the loop."""
+def close(loop, detach):
+    """Cancels what still runs and closes the loop, which `detach` takes the server from."""
     try:
         late = asyncio.all_tasks(loop)
         for task in late:
@@ -171,7 +187,7 @@ def close(loop):
             loop.run_until_complete(asyncio.wait(late, timeout=_LAST_WORDS))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
-        loop.attach(None)
+        detach()
         signal.set_wakeup_fd(-1)
         asyncio.set_event_loop(None)
         loop.close()

@@ -15,6 +15,7 @@ from rgunicorn import _import
 from rgunicorn._asyncio import finish
 from rgunicorn._program import checked, name_of
 from rgunicorn._rgunicorn import Embedded
+from rgunicorn._turns import Turns
 
 _OF_PROCESSES = frozenset(
     "boot_timeout capture_output chdir check_config daemon drain_delay env_file factory group initgroups interface"
@@ -50,10 +51,10 @@ class Server:
         self._given = checked(settings)
         self._core: Embedded | None = None
         self._loop: asyncio.AbstractEventLoop
+        self._turns: Turns
         self._addresses: list[str] = []
         self._port: int | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._is_muted = False
 
     @property
     def addresses(self) -> list[str]:
@@ -88,7 +89,7 @@ class Server:
         except BaseException:
             core.close()
             raise
-        self._loop.add_reader(core.fileno(), self._take_turn)
+        self._turns = Turns(self._loop, core)
 
     async def wait_closed(self) -> None:
         """Wait until the server was stopped and has nothing left to do. Raises `RuntimeError` if it broke down."""
@@ -137,20 +138,6 @@ class Server:
         except (_import.TargetMissing, _import.TargetUnusable) as error:
             raise ValueError(str(error)) from None
 
-    def _take_turn(self) -> None:
-        core = self._core
-        assert core is not None
-        took_turn = core.turn()
-        if took_turn is None:
-            return  # it was closed
-        if not took_turn:
-            # An application runs a loop within the loop. Until it returns nothing can be served.
-            self._loop.remove_reader(core.fileno())
-            self._is_muted = True
-        elif self._is_muted:
-            self._is_muted = False
-            self._loop.add_reader(core.fileno(), self._take_turn)
-
     async def _end(self, core: Embedded) -> None:
         try:
             await self._drain(core)
@@ -161,7 +148,7 @@ class Server:
             if ended is not None:
                 await asyncio.wait([ended], timeout=core.remaining())
         finally:
-            self._loop.remove_reader(core.fileno())
+            self._turns.end()
             core.close()
 
     async def _drain(self, core: Embedded) -> None:

@@ -65,8 +65,8 @@ class Embedded:
     def start_lifespan(self) -> asyncio.Future[None] | None: ...
     def failure(self) -> str | None: ...
     def serve(self) -> None: ...
-    def turn(self) -> bool | None:
-        """Serve what is ready. False if a turn is being taken already, None once the server is closed.
+    def turn(self) -> None:
+        """Serve what is ready. To be called by `Turns`, which takes no turn within another.
 
         Raises whatever `SystemExit` or `KeyboardInterrupt` left a task.
         """
@@ -104,6 +104,12 @@ class LoopCore:
 
     def use_reactor(self, reactor: Any) -> None:
         """From now on the loop sleeps in turns of a worker's runtime; None ends that."""
+
+    def take_turn(self) -> None:
+        """Look for events, then run what is due."""
+
+    def take_turns(self) -> None:
+        """The same until the loop is stopped."""
 
     def release(self) -> None:
         """Give the descriptors back; the loop is closed."""

@@ -424,7 +424,7 @@ def test_an_idle_server_leaves_the_loop_asleep():
         async with rgunicorn.Server(hello, bind=LOCAL) as server:
             async with client() as http:
                 assert (await http.get(server.addresses[0])).text == "hello"
-            turns, take_turn = ["to begin with"], server._take_turn
+            turns, take_turn = ["to begin with"], server._turns._take
             loop.add_reader(server._core.fileno(), lambda: (turns.append(1), take_turn()))
             while turns:
                 turns.clear()

@@ -13,10 +13,10 @@ APPS = Path(__file__).parent / "apps"
 SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")
 
 
-@pytest.fixture(scope="module")
-def site(server):
-    """One server for the whole file, with two workers: no test here may spoil it for the next."""
-    with server("asyncio_site:app", workers=2, cwd=APPS) as s:
+@pytest.fixture(scope="module", params=["asyncio", "rgunicorn", "uvloop"])
+def site(server, request):
+    """One server for the whole file and each loop, with two workers: no test here may spoil it for the next."""
+    with server("asyncio_site:app", "--loop", request.param, workers=2, cwd=APPS) as s:
         yield s
 
 

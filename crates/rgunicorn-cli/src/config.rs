@@ -212,7 +212,7 @@ impl Checked<'_> {
         let proxy = self.proxy()?;
         let logging = self.logging()?;
         let reload = self.reload()?;
-        let event_loop = self.event_loop()?;
+        let event_loop = self.event_loop(py, interface)?;
         let directory = self.directory(here)?;
         let tls = self.tls(&directory)?;
         let settings = &self.settings;

@@ -270,13 +270,12 @@ impl Embedded {
         Ok(())
     }
 
-    /// Serves what is ready. Returns false if a turn is being taken already, by an application
-    /// that runs a loop within the loop, and None once the server is closed.
+    /// Serves what is ready. Nothing is done once the server is closed.
     ///
     /// Raises whatever `SystemExit` or `KeyboardInterrupt` left a task.
-    fn turn(&self, py: Python<'_>) -> PyResult<Option<bool>> {
+    fn turn(&self, py: Python<'_>) -> PyResult<()> {
         let Some(guest) = self.home()?.guest.borrow().clone() else {
-            return Ok(None);
+            return Ok(());
         };
         drive::tidy_up();
         let serving = self.home()?.serving.borrow().clone();
@@ -285,16 +284,13 @@ impl Embedded {
             Some(Serving::Wsgi(_)) => drive::detached(py, || guest.turn()),
             Some(Serving::Asgi(_)) | None => guest.turn(),
         };
-        if turn == Turn::Nested {
-            return Ok(Some(false));
-        }
         if let Some(serving) = &serving {
             if turn == Turn::Panicked {
                 self.give_up(py, serving)?;
             }
             self.attend(self.home()?, &guest, serving);
         }
-        take_escaped().map_or(Ok(Some(true)), Err)
+        take_escaped().map_or(Ok(()), Err)
     }
 
     /// An asyncio future, done when no connection is left.

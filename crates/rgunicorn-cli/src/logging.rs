@@ -25,7 +25,7 @@ use std::sync::PoisonError;
 
 use pyo3::prelude::*;
 use rgunicorn_core::access_log::AccessLog;
-use tokio::runtime::LocalRuntime;
+use rgunicorn_eventloop::ground::Ground;
 use tracing::Metadata;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -228,10 +228,10 @@ pub(crate) fn open_access_log(config: &Config) -> Result<Option<AccessLog>, Fail
 
 /// A worker begins to serve on `runtime`: from now on no code of others runs where something is
 /// logged.
-pub(crate) fn tell_later(runtime: &LocalRuntime) {
+pub(crate) fn tell_later(ground: &Ground) {
     if !is_direct() {
         python::close_on_exec();
-        python::tell_later(runtime);
+        python::tell_later(ground);
     }
 }
 

@@ -11,6 +11,8 @@ pub mod transport;
 pub mod loop_core;
 pub mod reactor;
 pub mod drive;
+pub mod ground;
+pub mod visit;
 pub mod guest;
 pub mod task;
 pub mod awaitable;

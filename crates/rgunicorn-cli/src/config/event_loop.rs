@@ -1,7 +1,10 @@
 //! Which event loop ASGI workers have.
 
+use pyo3::prelude::*;
+
 use super::Checked;
 use crate::failure::Failure;
+use crate::interface::Interface;
 
 /// An event loop, by the name that `python/rgunicorn/_asyncio.py` knows it by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,6 +13,8 @@ pub(crate) enum EventLoop {
     Stock,
     /// Ours, whose queue, timers and sockets are in Rust.
     Own,
+    /// uvloop's, which knows nothing of the server. That has a thread beside it to wait for the kernel.
+    Uvloop,
 }
 
 impl EventLoop {
@@ -18,18 +23,25 @@ impl EventLoop {
         match self {
             Self::Stock => "asyncio",
             Self::Own => "rgunicorn",
+            Self::Uvloop => "uvloop",
         }
     }
 }
 
 impl Checked<'_> {
-    /// What the setting `asgi_loop` says.
-    pub(super) fn event_loop(&mut self) -> Result<EventLoop, Failure> {
-        let word = self.settings.asgi_loop.clone();
-        if word.eq_ignore_ascii_case("uvloop") {
-            self.warnings.push(NO_UVLOOP.to_owned());
+    /// What the setting `asgi_loop` says, for workers of this kind.
+    pub(super) fn event_loop(
+        &self,
+        py: Python<'_>,
+        interface: Option<Interface>,
+    ) -> Result<EventLoop, Failure> {
+        let word = &self.settings.asgi_loop;
+        let chosen = self.one_of("asgi_loop", word, &EVENT_LOOPS)?;
+        let has_loop = !matches!(interface, Some(Interface::Wsgi | Interface::PooledWsgi));
+        if chosen == EventLoop::Uvloop && has_loop && !is_installed(py, "uvloop")? {
+            return Err(self.wrong("asgi_loop", word, NO_UVLOOP));
         }
-        self.one_of("asgi_loop", &word, &EVENT_LOOPS)
+        Ok(chosen)
     }
 }
 
@@ -37,7 +49,15 @@ const EVENT_LOOPS: [(&str, EventLoop); 4] = [
     ("auto", EventLoop::Stock),
     ("rgunicorn", EventLoop::Own),
     ("asyncio", EventLoop::Stock),
-    ("uvloop", EventLoop::Stock),
+    ("uvloop", EventLoop::Uvloop),
 ];
 
-const NO_UVLOOP: &str = "asgi_loop has no effect: uvloop cannot share a thread with the server, so workers have the loop of auto";
+const NO_UVLOOP: &str = "the package uvloop is not installed; `auto` needs none";
+
+/// Whether Python would find a module, which is not imported.
+fn is_installed(py: Python<'_>, module: &str) -> PyResult<bool> {
+    let found = py
+        .import("importlib.util")?
+        .call_method1("find_spec", (module,))?;
+    Ok(!found.is_none())
+}

@@ -14,7 +14,7 @@ use std::sync::PoisonError;
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use tokio::runtime::LocalRuntime;
+use rgunicorn_eventloop::ground::Ground;
 use tokio::sync::Notify;
 
 use super::exchange::Exchange;
@@ -109,11 +109,11 @@ fn take(entry: Entry) {
     }
 }
 
-/// From now on a task of `runtime` tells the logger, until [`tell_at_once`].
-pub(super) fn tell_later(runtime: &LocalRuntime) {
+/// From now on a task on `ground` tells the logger, until [`tell_at_once`].
+pub(super) fn tell_later(ground: &Ground) {
     let task = Arc::new(Notify::new());
     logger().delivery = Delivery::Later(Arc::clone(&task));
-    runtime.spawn_local(async move {
+    ground.spawn(async move {
         loop {
             task.notified().await;
             deliver();

@@ -1,17 +1,21 @@
-//! A worker of an ASGI application: an asyncio event loop around the runtime.
+//! A worker of an ASGI application: an asyncio event loop around the runtime, or beside it.
 
 use std::rc::Rc;
 
 use pyo3::prelude::*;
+use rgunicorn_eventloop::ground::Ground;
+use rgunicorn_eventloop::guest::Guest;
 use rgunicorn_eventloop::reactor;
 use rgunicorn_eventloop::reactor::Reactor;
 use rgunicorn_eventloop::task::ends_process;
+use rgunicorn_eventloop::visit::Visit;
 
 use super::Inherited;
 use super::course::Course;
 use super::life::Life;
 use super::life::Parts;
 use crate::config::Config;
+use crate::config::EventLoop;
 use crate::config::LogLevel;
 
 /// Serves until told to stop. Returns the worker's exit code.
@@ -23,16 +27,14 @@ pub(super) fn serve(
 ) -> PyResult<u8> {
     let module = py.import("rgunicorn._asyncio")?;
     let event_loop = module.call_method1("make_loop", (config.event_loop.name(),))?;
-    let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
-    event_loop.call_method1("attach", (&reactor,))?;
-    let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
+    let (ground, detach) = attach(&event_loop, config.event_loop)?;
     let app = traced(config, app)?;
     let Inherited {
         listeners,
         seat,
         hooks,
     } = inherited;
-    let course = Course::new(config.clone(), seat, runtime, hooks);
+    let course = Course::new(config.clone(), seat, ground, hooks);
     let parts = Parts {
         course: Rc::clone(&course),
         listeners,
@@ -43,10 +45,29 @@ pub(super) fn serve(
     let root = module.call_method1("live", (&life,))?;
     let root = event_loop.call_method1("create_task", (root,))?;
     let outcome = run_to_the_end(&course, &event_loop, &root);
-    module.call_method1("close", (&event_loop,))?;
+    module.call_method1("close", (&event_loop, detach))?;
     drop(life);
     reactor::release(py);
     outcome.map(|()| course.exit_code())
+}
+
+/// Has the event loop give the server its turns. Returns also what ends that.
+fn attach<'py>(
+    event_loop: &Bound<'py, PyAny>,
+    kind: EventLoop,
+) -> PyResult<(Ground, Bound<'py, PyAny>)> {
+    let py = event_loop.py();
+    if kind == EventLoop::Uvloop {
+        let guest = Rc::new(Guest::new()?);
+        let visit = Bound::new(py, Visit::new(Rc::clone(&guest)))?;
+        let turns = py.import("rgunicorn._turns")?;
+        let turns = turns.call_method1("Turns", (event_loop, visit))?;
+        return Ok((Ground::Guest(guest), turns.getattr("end")?));
+    }
+    let reactor = Reactor::new(py, event_loop.call_method0("epoll")?.extract()?)?;
+    event_loop.call_method1("attach", (&reactor,))?;
+    let runtime = Rc::clone(reactor.bind(py).borrow().runtime());
+    Ok((Ground::Runtime(runtime), event_loop.getattr("detach")?))
 }
 
 /// The application, with every message logged if that is wanted.

@@ -17,9 +17,9 @@ use pyo3::exceptions::PyRuntimeError;
 use rgunicorn_core::app::App;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
+use rgunicorn_eventloop::ground::Ground;
 use rgunicorn_supervisor::Beat;
 use rgunicorn_supervisor::Seat;
-use tokio::runtime::LocalRuntime;
 use tokio::time::sleep_until;
 
 use super::certificates::Certificates;
@@ -56,7 +56,7 @@ const BEAT: Duration = Duration::from_secs(1);
 pub(super) struct Course {
     pub(super) config: Config,
     pub(super) seat: Seat,
-    pub(super) runtime: Rc<LocalRuntime>,
+    pub(super) ground: Ground,
     plan: Cell<Plan>,
     server: RefCell<Option<Rc<dyn Served>>>,
     /// Ends a start that takes too long.
@@ -80,7 +80,7 @@ impl Course {
     pub(super) fn new(
         mut config: Config,
         seat: Seat,
-        runtime: Rc<LocalRuntime>,
+        ground: Ground,
         hooks: WorkerHooks,
     ) -> Rc<Self> {
         let more = at_random(config.max_requests_jitter);
@@ -91,7 +91,7 @@ impl Course {
             certificates: Certificates::new(&config),
             config,
             seat,
-            runtime,
+            ground,
             plan: Cell::new(Plan::Serve),
             server: RefCell::default(),
             give_up_starting: RefCell::default(),
@@ -128,8 +128,8 @@ impl Course {
     ) -> PyResult<Rc<Server<A>>> {
         let access_log = logging::open_access_log(&self.config)
             .map_err(|failure| PyRuntimeError::new_err(failure.to_string()))?;
-        logging::tell_later(&self.runtime);
-        let context = self.runtime.enter();
+        logging::tell_later(&self.ground);
+        let context = self.ground.enter();
         let server = Server::new(app, listeners, self.config.http.clone(), access_log)?;
         drop(context);
         let served: Rc<dyn Served> = Rc::<Server<A>>::clone(&server);
@@ -137,7 +137,7 @@ impl Course {
         if let Some(enough) = self.config.http.enough_calls {
             self.hooks.tell("enough", (enough.get(),));
             let (this, server) = (Rc::clone(self), Rc::clone(&server));
-            self.runtime.spawn_local(async move {
+            self.ground.spawn(async move {
                 server.used_enough().await;
                 tracing::info!("Autorestarting worker after current request.");
                 this.seat.wants_replacement();
@@ -221,7 +221,7 @@ impl Course {
         let this = Rc::clone(self);
         let Some(server) = self.server() else {
             // Told to end before it served: its startup may take as long as requests may.
-            self.runtime.spawn_local(async move {
+            self.ground.spawn(async move {
                 sleep_until(begin + stages.cancel).await;
                 if let Some(give_up) = &*this.give_up_starting.borrow() {
                     give_up();
@@ -229,7 +229,7 @@ impl Course {
             });
             return;
         };
-        self.runtime.spawn_local(async move {
+        self.ground.spawn(async move {
             sleep_until(begin + stages.farewell).await;
             bid_farewell(&*server);
             sleep_until(begin + stages.cancel).await;

@@ -19,6 +19,7 @@ use rgunicorn_asgi::settings::Settings as AsgiSettings;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_eventloop::awaitable::resolve;
+use tokio::sync::oneshot;
 
 use super::course::Course;
 use super::course::Plan;
@@ -132,11 +133,16 @@ impl Life {
         let server = this.make_server(&app, &lifespan)?;
         this.server.replace(Some(Rc::clone(&server)));
         let drained = drained.unbind();
-        let runtime = &this.course.runtime;
-        let serving = runtime.spawn_local(async move { server.run().await });
+        let ground = &this.course.ground;
+        let (ending, ended) = oneshot::channel();
+        ground.spawn(async move {
+            server.run().await;
+            let _ = ending.send(()); // nobody waits once the worker is gone
+        });
         let course = Rc::clone(&this.course);
-        runtime.spawn_local(async move {
-            if serving.await.is_err() {
+        ground.spawn(async move {
+            // Where the task panics nothing is sent.
+            if ended.await.is_err() {
                 course.give_up_serving();
             }
             Python::attach(|py| report(resolve(drained.bind(py), py.None().into_bound(py))));

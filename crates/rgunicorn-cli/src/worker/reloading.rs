@@ -70,7 +70,7 @@ pub(super) fn watch(course: &Rc<Course>) {
         return;
     };
     let (engine, this) = (reload.engine, Rc::clone(course));
-    course.runtime.spawn_local(async move {
+    course.ground.spawn(async move {
         let watched = match Alarm::new(engine) {
             Ok(alarm) => keep_looking(&this, alarm).await,
             Err(error) => Err(error),

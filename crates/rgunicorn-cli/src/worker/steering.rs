@@ -15,7 +15,7 @@ use super::reloading;
 
 /// Listens for signals from now on, and looks for changed code if that is wanted.
 pub(super) fn listen(course: &Rc<Course>) -> io::Result<()> {
-    let _context = course.runtime.enter();
+    let _context = course.ground.enter();
     on_signal(course, SignalKind::terminate(), Course::drain)?;
     on_signal(course, SignalKind::interrupt(), Course::stop)?;
     on_signal(course, SignalKind::quit(), Course::stop)?;
@@ -30,7 +30,7 @@ pub(super) fn listen(course: &Rc<Course>) -> io::Result<()> {
 fn on_signal(course: &Rc<Course>, kind: SignalKind, act: fn(&Rc<Course>)) -> io::Result<()> {
     let mut signals = signal(kind)?;
     let owner = Rc::clone(course);
-    course.runtime.spawn_local(async move {
+    course.ground.spawn(async move {
         while signals.recv().await.is_some() {
             act(&owner);
         }

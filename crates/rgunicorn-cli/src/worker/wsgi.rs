@@ -15,10 +15,12 @@ use rgunicorn_core::app::App;
 use rgunicorn_core::listen::Listener;
 use rgunicorn_core::server::Server;
 use rgunicorn_eventloop::drive;
+use rgunicorn_eventloop::ground::Ground;
 use rgunicorn_wsgi::app::Waiting;
 use rgunicorn_wsgi::app::WsgiApp;
 use rgunicorn_wsgi::pool::PooledApp;
 use rgunicorn_wsgi::settings::Settings;
+use tokio::runtime::LocalRuntime;
 use tokio::task::JoinError;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -40,7 +42,8 @@ pub(super) fn serve(
     inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let (course, listeners, settings) = begin(py, config, inherited)?;
+    let (begun, listeners, settings) = begin(py, config, inherited)?;
+    let course = &begun.course;
     let beat = course.seat.beat();
     let waiting = Waiting {
         // The worker does not hang while a call waits for its client.
@@ -50,8 +53,8 @@ pub(super) fn serve(
     };
     let app = WsgiApp::new(app, &settings, waiting, Box::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
-    run(&course, &server, |serving| {
-        drive::run(py, &course.runtime, serving)
+    run(&begun, &server, |serving| {
+        drive::run(py, &begun.runtime, serving)
     });
     Ok(course.exit_code())
 }
@@ -63,15 +66,16 @@ pub(super) fn serve_pooled(
     inherited: Inherited,
     app: &Bound<'_, PyAny>,
 ) -> PyResult<u8> {
-    let (course, listeners, settings) = begin(py, config, inherited)?;
+    let (begun, listeners, settings) = begin(py, config, inherited)?;
+    let course = &begun.course;
     let app = PooledApp::new(app, &settings, config.threads, Arc::new(end_worker))?;
     let server = course.make_server(app, listeners)?;
     let delivered = Rc::clone(&server);
-    let delivering = course
+    let delivering = begun
         .runtime
         .spawn_local(async move { delivered.app().deliver().await });
-    run(&course, &server, |serving| {
-        drive::run_detached(py, &course.runtime, serving)
+    run(&begun, &server, |serving| {
+        drive::run_detached(py, &begun.runtime, serving)
     });
     delivering.abort();
     server.app().close();
@@ -92,25 +96,32 @@ pub(super) fn serve_pooled(
     Ok(course.exit_code())
 }
 
-/// The course of a worker whose runtime has no event loop, its listeners, and what its application
-/// is told.
+/// A worker whose runtime has no event loop.
+struct Begun {
+    course: Rc<Course>,
+    runtime: Rc<LocalRuntime>,
+}
+
+/// Such a worker, its listeners, and what its application is told.
 fn begin(
     py: Python<'_>,
     config: &Config,
     inherited: Inherited,
-) -> PyResult<(Rc<Course>, Vec<Listener>, Settings)> {
+) -> PyResult<(Begun, Vec<Listener>, Settings)> {
     let Inherited {
         listeners,
         seat,
         hooks,
     } = inherited;
-    let course = Course::new(config.clone(), seat, Rc::new(drive::build()?), hooks);
+    let runtime = Rc::new(drive::build()?);
+    let ground = Ground::Runtime(Rc::clone(&runtime));
+    let course = Course::new(config.clone(), seat, ground, hooks);
     steering::listen(&course)?;
     let settings = Settings {
         hooks: course.hooks.requests(py)?,
         ..settings(config)
     };
-    Ok((course, listeners, settings))
+    Ok((Begun { course, runtime }, listeners, settings))
 }
 
 /// What a thread gets to come back from the application once its client was cut off.
@@ -118,15 +129,14 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Serves until the server has come to its end. `drive` runs the runtime until a task has.
 fn run<A: App>(
-    course: &Rc<Course>,
+    begun: &Begun,
     server: &Rc<Server<A>>,
     drive: impl FnOnce(JoinHandle<()>) -> Result<(), JoinError>,
 ) {
+    let Begun { course, runtime } = begun;
     let served = Rc::clone(server);
-    let serving = course
-        .runtime
-        .spawn_local(async move { served.run().await });
-    let beating = course.runtime.spawn_local(beat(Rc::clone(course)));
+    let serving = runtime.spawn_local(async move { served.run().await });
+    let beating = runtime.spawn_local(beat(Rc::clone(course)));
     course.seat.ready();
     if drive(serving).is_err() {
         course.give_up_serving();
