@@ -99,7 +99,7 @@ def _uvloop():
 
 
 def _own_loop(kind):
-    if sys.version_info < (3, 12) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
+    if sys.version_info < (3, 14) and not isinstance(asyncio.get_event_loop_policy(), asyncio.DefaultEventLoopPolicy):
         # Another loop's policy (uvloop.install) has no child watcher, and with it no subprocesses.
         asyncio.set_event_loop_policy(None)
     if sys.version_info < (3, 12):
