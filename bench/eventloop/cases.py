@@ -77,23 +77,32 @@ def sleep_0(loop):
 
 
 def call_soon_threadsafe(loop):
-    """From another thread; both threads' time is counted."""
-    left = 50_000
+    """A thousand calls of another thread, again and again. Both threads' time is counted."""
+    return _from_a_thread(loop, times=50, calls=1000)
+
+
+def threadsafe_wake_up(loop):
+    """One call of another thread while the loop sleeps: most of it is how the system changes threads."""
+    return _from_a_thread(loop, times=5000, calls=1)
+
+
+def _from_a_thread(loop, times, calls):
+    """After so many calls the thread waits until the last has run: it would run ahead, and the collector of garbage with it."""
+    has_run = threading.Semaphore(0)
 
     async def main():
         done = loop.create_future()
 
         def callback():
-            nonlocal left
-            left -= 1
-            if not left:
-                done.set_result(None)
+            pass
 
         def work():
-            for _ in range(500):
-                for _ in range(100):
+            for _ in range(times):
+                for _ in range(calls - 1):
                     loop.call_soon_threadsafe(callback)
-                time.sleep(0)
+                loop.call_soon_threadsafe(has_run.release)
+                has_run.acquire()
+            loop.call_soon_threadsafe(done.set_result, None)
 
         thread = threading.Thread(target=work)
         thread.start()
@@ -101,7 +110,18 @@ def call_soon_threadsafe(loop):
         thread.join()
 
     loop.run_until_complete(main())
-    return 50_000
+    return times * calls
+
+
+def run_in_executor(loop):
+    """A function on a thread of the pool, and back: what an endpoint without `async` costs."""
+
+    async def main():
+        for _ in range(3000):
+            await loop.run_in_executor(None, int)
+
+    loop.run_until_complete(main())
+    return 3000
 
 
 def echo_1k(loop):
@@ -196,6 +216,8 @@ CASES = [
     create_task,
     sleep_0,
     call_soon_threadsafe,
+    threadsafe_wake_up,
+    run_in_executor,
     echo_1k,
     echo_100k,
     streams_1k,

@@ -1,6 +1,7 @@
 """What our loop promises beyond asyncio's tests."""
 
 import asyncio
+import contextvars
 import gc
 import os
 import signal
@@ -309,3 +310,74 @@ def test_a_transport_that_is_dropped_closes_its_socket(loop):
         del transport, _
         gc.collect()
         assert theirs.recv(1) == b""
+
+
+def test_calls_of_threads_run_in_the_contexts_of_their_threads(loop):
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    def callback(name):
+        seen.append((name, variable.get()))
+        variable.set("changed by a callback")
+
+    def call(name, value):
+        if value is not None:
+            variable.set(value)
+        for _ in range(3):
+            loop.call_soon_threadsafe(callback, name)
+
+    for name, value in (("empty", None), ("set", "by the thread"), ("empty", None)):
+        thread = threading.Thread(target=call, args=(name, value))
+        thread.start()
+        thread.join()
+    run_briefly(loop)
+    assert seen == [("empty", "unset")] * 3 + [("set", "by the thread")] * 3 + [("empty", "unset")] * 3
+
+
+def test_a_handle_tells_the_context_that_its_callback_has(loop):
+    variable, contexts, seen = contextvars.ContextVar("variable"), [], []
+
+    def call():
+        handle = loop.call_soon_threadsafe(lambda: seen.append(variable.get()))
+        contexts.append(handle.get_context())
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    contexts[0].run(variable.set, "from without")
+    run_briefly(loop)
+    assert seen == ["from without"]
+
+
+def test_an_error_in_the_call_of_a_thread_is_reported_in_its_context(loop):
+    variable, seen = contextvars.ContextVar("variable", default="unset"), []
+
+    def fail():
+        variable.set("before the error")
+        raise LookupError
+
+    def handler(loop, report):
+        seen.append((type(report["exception"]), report["handle"].get_context().run(variable.get)))
+
+    loop.set_exception_handler(handler)
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(fail,))
+    thread.start()
+    thread.join()
+    run_briefly(loop)
+    assert seen == [(LookupError, "before the error")]
+
+
+def test_calls_of_a_thread_that_wait_hold_no_contexts(loop):
+    def contexts():
+        return sum(type(one) is contextvars.Context for one in gc.get_objects())
+
+    def call():
+        for _ in range(1000):
+            loop.call_soon_threadsafe(nothing)
+
+    before = contexts()
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert contexts() - before < 10
+    run_briefly(loop)

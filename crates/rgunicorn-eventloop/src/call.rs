@@ -6,6 +6,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::attached::Attached;
+use crate::holders;
+
 /// What is to be called, and how.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -47,11 +50,7 @@ impl Call {
             Some(context) => context.to_owned(),
             None => copied_context(callback.py())?,
         };
-        Ok(Self {
-            callback: callback.clone().unbind(),
-            arguments: Arguments::new(callback.py(), arguments)?,
-            context: Some(context.unbind()),
-        })
+        Self::in_context(callback, arguments, Some(context))
     }
 
     /// The same of a thread that may be far ahead of the loop. Most threads have no context
@@ -62,31 +61,61 @@ impl Call {
         arguments: &[Borrowed<'_, '_, PyAny>],
         context: Option<Borrowed<'_, '_, PyAny>>,
     ) -> PyResult<Self> {
-        let is_given = context.is_some_and(|context| !context.is_none());
-        let mut call = Self::new(callback, arguments, context)?;
-        if let (Some(copy), false) = (&call.context, is_given)
-            && copy.bind(callback.py()).len()? == 0
-        {
-            call.context = None;
-        }
-        Ok(call)
+        let context = match context.filter(|context| !context.is_none()) {
+            Some(context) => Some(context.to_owned()),
+            None => {
+                let copy = copied_context(callback.py())?;
+                // Dropped here and now, as `Bound`: the thread may be one that pyo3 does not know of.
+                (copy.len()? > 0).then_some(copy)
+            }
+        };
+        Self::in_context(callback, arguments, context)
+    }
+
+    fn in_context(
+        callback: &Bound<'_, PyAny>,
+        arguments: &[Borrowed<'_, '_, PyAny>],
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            callback: callback.clone().unbind(),
+            arguments: Arguments::new(callback.py(), arguments)?,
+            context: context.map(Bound::unbind),
+        })
     }
 
     /// Calls it.
     #[inline]
     pub(crate) fn run(&mut self, py: Python<'_>) -> PyResult<()> {
-        let context = match &mut self.context {
-            Some(context) => context,
-            context => context.insert(empty_context(py)?.unbind()),
-        };
-        let entered = Entered::new(context.bind(py))?;
+        if let Some(context) = &self.context {
+            let entered = Entered::new(context.bind(py))?;
+            let result = self.invoke(py);
+            drop(entered);
+            return result;
+        }
+        let context = spare_context(py)?;
+        let entered = Entered::new(&context)?;
+        let result = self.invoke(py);
+        let left = entered.leave();
+        match result {
+            Ok(()) if left.is_ok() => keep_context(context),
+            // Whoever reads the report looks for the context.
+            result => {
+                self.context = Some(context.unbind());
+                result
+            }
+        }
+    }
+
+    #[inline]
+    fn invoke(&self, py: Python<'_>) -> PyResult<()> {
+        let callback = self.callback.bind(py);
         let result = match &self.arguments {
-            Arguments::None => vectorcall(self.callback.bind(py), &[]),
-            Arguments::One(arguments) => vectorcall(self.callback.bind(py), arguments),
-            Arguments::Two(arguments) => vectorcall(self.callback.bind(py), arguments),
-            Arguments::More(arguments) => self.callback.bind(py).call1(arguments.bind(py)),
+            Arguments::None => vectorcall(callback, &[]),
+            Arguments::One(arguments) => vectorcall(callback, arguments),
+            Arguments::Two(arguments) => vectorcall(callback, arguments),
+            Arguments::More(arguments) => callback.call1(arguments.bind(py)),
         };
-        drop(entered);
         result.map(drop)
     }
 
@@ -143,6 +172,27 @@ pub(crate) fn empty_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_New()) }
 }
 
+/// An empty context that was of use before. It is taken out: a callback may run callbacks.
+static SPARE: Attached<Option<Py<PyAny>>> = Attached::new(None);
+
+fn spare_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    match SPARE.replace(py, None) {
+        Some(context) => Ok(context.into_bound(py)),
+        None => empty_context(py),
+    }
+}
+
+/// Keeps a context for the next use if it is as it was and nobody else has it.
+fn keep_context(context: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = context.py();
+    let is_empty = context.len()? == 0;
+    let context = context.unbind();
+    if is_empty && holders::count(&context, py) == 1 {
+        drop(SPARE.replace(py, Some(context)));
+    }
+    Ok(())
+}
+
 /// A copy of the present context.
 #[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
 pub(crate) fn copied_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -164,6 +214,22 @@ impl<'a, 'py> Entered<'a, 'py> {
             return Err(PyErr::fetch(context.py()));
         }
         Ok(Self(context))
+    }
+}
+
+impl Entered<'_, '_> {
+    /// # Errors
+    /// `RuntimeError` where who was called left another context entered.
+    #[inline]
+    #[expect(unsafe_code, reason = "pyo3 has no name for contexts")]
+    fn leave(self) -> PyResult<()> {
+        let context = self.0;
+        std::mem::forget(self);
+        // SAFETY: as in `drop`, which this takes the place of.
+        match unsafe { ffi::PyContext_Exit(context.as_ptr()) } {
+            0.. => Ok(()),
+            _ => Err(PyErr::fetch(context.py())),
+        }
     }
 }
 
