@@ -27,7 +27,7 @@ asgi_lifespan = "auto"
 # Seconds after which an application still sending to a client that left is cancelled.
 asgi_disconnect_grace_period = 3
 
-# Event loop of ASGI workers: auto, asyncio, rgunicorn or uvloop. auto is asyncio.
+# Event loop of ASGI workers: auto, asyncio, rgunicorn or uvloop. auto is rgunicorn.
 asgi_loop = "auto"
 http_parser = "auto"
 

@@ -191,8 +191,8 @@ def runs_no_lifespan(s):
     assert s.told()["lifespan"] is False
 
 
-def runs_the_loop_in_rust(s):
-    assert "rgunicorn.eventloop.EventLoop" in s.told()["loop"]
+def runs_the_stock_loop(s):
+    assert "rgunicorn._asyncio.StockLoop" in s.told()["loop"]
 
 
 def ends_the_silent(s):
@@ -460,7 +460,7 @@ CASES = [
     Case("drain delay", {"drain_delay": 1}, serves_after_term),
     Case("keep-alive", {"keepalive": 0}, closes_after_an_answer),
     Case("lifespan", {"asgi_lifespan": "off"}, runs_no_lifespan),
-    Case("event loop", {"asgi_loop": "rgunicorn"}, runs_the_loop_in_rust),
+    Case("event loop", {"asgi_loop": "asyncio"}, runs_the_stock_loop),
     Case("header timeout", {"header_timeout": 1}, ends_the_silent),
     Case("body timeout", {"body_timeout": 1}, ends_half_a_body),
     Case(

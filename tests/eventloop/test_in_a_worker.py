@@ -13,7 +13,7 @@ from load import wait_for_death
 from websockets.sync.client import connect
 
 CLASSES = {
-    "auto": "rgunicorn._asyncio.StockLoop",
+    "auto": "rgunicorn.eventloop.EventLoop",
     "asyncio": "rgunicorn._asyncio.StockLoop",
     "rgunicorn": "rgunicorn.eventloop.EventLoop",
     "uvloop": "uvloop.Loop",

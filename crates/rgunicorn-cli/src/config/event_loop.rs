@@ -46,7 +46,7 @@ impl Checked<'_> {
 }
 
 const EVENT_LOOPS: [(&str, EventLoop); 4] = [
-    ("auto", EventLoop::Stock),
+    ("auto", EventLoop::Own),
     ("rgunicorn", EventLoop::Own),
     ("asyncio", EventLoop::Stock),
     ("uvloop", EventLoop::Uvloop),

@@ -67,8 +67,8 @@ settings! {
         asgi_lifespan: Text { flags: &["--asgi-lifespan"], meta: "STRING", default: Some("auto") }
         /// Seconds after which an application still sending to a client that left is cancelled.
         asgi_disconnect_grace_period: Count { flags: &["--asgi-disconnect-grace-period"], meta: "INT", default: Some("3") }
-        /// Event loop of ASGI workers: auto, asyncio, rgunicorn or uvloop. auto is asyncio.
-        asgi_loop: Text { flags: &["--asgi-loop", "--loop"], meta: "STRING", default: Some("auto"), compared: Compared::Better("`rgunicorn` is a loop in Rust; `uvloop` is for applications that need it, and slower") }
+        /// Event loop of ASGI workers: auto, asyncio, rgunicorn or uvloop. auto is rgunicorn.
+        asgi_loop: Text { flags: &["--asgi-loop", "--loop"], meta: "STRING", default: Some("auto"), compared: Compared::Better("`auto` is a loop in Rust; `uvloop` is for applications that need it, and slower") }
         /// Parser of HTTP.
         http_parser: Text { flags: &["--http-parser"], meta: "STRING", default: Some("auto"), compared: Compared::NoEffect("there is one parser, in Rust") }
     }
