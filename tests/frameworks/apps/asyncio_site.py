@@ -288,7 +288,8 @@ async def timers_in_order(_):
         loop.call_later(0.003 * number, order.append, number)
     loop.call_later(0.001, order.append, "cancelled").cancel()
     await done.wait()
-    return {"order": order, "early": loop.time() < start + 0.012}
+    resolution = 0.001 if type(loop).__module__ == "uvloop" else 0  # It counts milliseconds.
+    return {"order": order, "early": loop.time() < start + 0.012 - resolution}
 
 
 @route
