@@ -357,7 +357,7 @@ def test_an_error_in_the_call_of_a_thread_is_reported_in_its_context(loop):
         raise LookupError
 
     def handler(loop, report):
-        seen.append((type(report["exception"]), report["handle"].get_context().run(variable.get)))
+        seen.append((type(report["exception"]), report["handle"].get_context()[variable]))
 
     loop.set_exception_handler(handler)
     thread = threading.Thread(target=loop.call_soon_threadsafe, args=(fail,))
