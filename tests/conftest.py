@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from certificates import Authority
 from client import Client
 
 APPS = Path(__file__).parent / "apps"
@@ -31,6 +32,12 @@ DEADLINE = 15.0
 @pytest.fixture(scope="session")
 def server():
     return running
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """What signs the certificates of a module's tests, and makes clients that trust them."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

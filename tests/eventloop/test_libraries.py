@@ -12,16 +12,10 @@ import httpx
 import pytest
 from aiohttp import WSMsgType, web
 from bench.backends import POSTGRES_ITEMS, REDIS_ITEMS, backend, missing_programs
-from certificates import Authority
 
 APPS = Path(__file__).parent / "apps"
 LOOPS = {"rgunicorn": "rgunicorn", "asyncio": "StockLoop"}
 SINCE_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

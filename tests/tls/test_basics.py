@@ -7,16 +7,11 @@ import ssl
 import subprocess
 
 import pytest
-from certificates import Authority, needs_openssl
+from certificates import needs_openssl
 from client import Client
 
 WORKERS = [("asgi", "echo:app"), ("sync", "wsgi_input:app"), ("gthread", "wsgi_input:app")]
 BODY = os.urandom(700_000)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,9 @@ import os
 import socket
 
 import pytest
-from certificates import Authority
 BLOCKS = bytes(range(256)) * 256 * 160  # what apps/over_tls.py sends
 
 WORKERS = {"asgi": "over_tls:asgi", "sync": "over_tls:wsgi", "gthread": "over_tls:wsgi"}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

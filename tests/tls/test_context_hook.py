@@ -3,14 +3,9 @@
 import ssl
 
 import pytest
-from certificates import Authority, key_bytes
+from certificates import key_bytes
 from command import run
 from conftest import APPS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,12 @@ import socket
 import ssl
 
 import pytest
-from certificates import Authority
 from command import eventually
 
 # Longer than a test waits: no worker is cut off by it.
 PATIENT = ("--graceful-timeout", "60")
 WORKERS = [("asgi", "echo:app"), ("sync", "wsgi_input:app"), ("gthread", "wsgi_input:app")]
 HEAD = b"POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(params=WORKERS, ids=lambda it: it[0])

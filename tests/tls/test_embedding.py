@@ -5,14 +5,8 @@ import os
 
 import httpx
 import pytest
-from certificates import Authority
 
 import rgunicorn
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 async def hello(scope, receive, send):

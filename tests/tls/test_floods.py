@@ -7,14 +7,9 @@ import struct
 import subprocess
 
 import pytest
-from certificates import Authority, needs_openssl
+from certificates import needs_openssl
 
 HANDSHAKE, ALERT, DATA = 22, 21, 23
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

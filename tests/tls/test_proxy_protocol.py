@@ -6,7 +6,6 @@ import struct
 from ast import literal_eval
 
 import pytest
-from certificates import Authority
 from client import Client
 
 V1 = b"PROXY TCP4 192.0.2.7 198.51.100.9 4321 443\r\n"
@@ -17,11 +16,6 @@ V2 = (
     + socket.inet_aton("198.51.100.9")
     + struct.pack(">HH", 4321, 443)
 )
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,7 @@ import threading
 
 import httpx
 import pytest
-from certificates import Authority
 from command import eventually
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 def shown(authority, s):

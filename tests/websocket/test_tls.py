@@ -5,16 +5,10 @@ import signal
 import ssl
 
 import pytest
-from certificates import Authority
 from frames import PING, PONG, close, frame
 from stream_socket import StreamSocket, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_http1
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
