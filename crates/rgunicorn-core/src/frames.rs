@@ -8,7 +8,7 @@
 mod allowance;
 mod block;
 mod breach;
-mod header;
+pub(crate) mod header;
 mod huffman;
 mod setting;
 mod streams;

@@ -85,22 +85,22 @@ impl Header {
     }
 }
 
-pub(super) const LENGTH: usize = 9;
+pub(crate) const LENGTH: usize = 9;
 
 pub(super) const DATA: u8 = 0x0;
-pub(super) const HEADERS: u8 = 0x1;
+pub(crate) const HEADERS: u8 = 0x1;
 const PRIORITY: u8 = 0x2;
 pub(super) const RST_STREAM: u8 = 0x3;
-pub(super) const SETTINGS: u8 = 0x4;
+pub(crate) const SETTINGS: u8 = 0x4;
 const PUSH_PROMISE: u8 = 0x5;
 pub(super) const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
 pub(super) const WINDOW_UPDATE: u8 = 0x8;
-pub(super) const CONTINUATION: u8 = 0x9;
+pub(crate) const CONTINUATION: u8 = 0x9;
 
 pub(super) const ACK: u8 = 0x1;
-pub(super) const END_STREAM: u8 = 0x1;
-pub(super) const END_HEADERS: u8 = 0x4;
+pub(crate) const END_STREAM: u8 = 0x1;
+pub(crate) const END_HEADERS: u8 = 0x4;
 pub(super) const PADDED: u8 = 0x8;
 pub(super) const PRIORITIZED: u8 = 0x20;
 

@@ -6,6 +6,12 @@
 use bytes::BufMut;
 
 use crate::connection::Upgrade;
+use crate::frames::header::CONTINUATION;
+use crate::frames::header::END_HEADERS;
+use crate::frames::header::END_STREAM;
+use crate::frames::header::HEADERS;
+use crate::frames::header::LENGTH as FRAME_HEADER;
+use crate::frames::header::SETTINGS;
 use crate::input::Input;
 use crate::parser::Head;
 
@@ -151,19 +157,12 @@ fn integer(block: &mut Vec<u8>, number: usize) {
 }
 
 const PREFACE: usize = crate::connection::PREFACE.len();
-const FRAME_HEADER: usize = 9;
 
 /// What every peer takes in one frame (RFC 9113 section 4.2).
 const LEAST_FRAME: usize = 16_384;
 
 /// More bytes of settings than any client has.
 const MOST_SETTINGS: usize = 1024;
-
-const HEADERS: u8 = 0x1;
-const SETTINGS: u8 = 0x4;
-const CONTINUATION: u8 = 0x9;
-const END_STREAM: u8 = 0x1;
-const END_HEADERS: u8 = 0x4;
 
 #[cfg(test)]
 mod tests {
