@@ -197,6 +197,7 @@ BROKEN = [
     ("close code 1006", close(1006), 1002),
     ("close code 5000", close(5000), 1002),
     ("text", frame(TEXT, b"\xff"), 1007),
+    ("end of a large text", frame(TEXT, b"x" * 65535 + b"\xff"), 1007),
     ("text in fragments", frame(TEXT, b"\xc3", last=False) + frame(CONTINUATION, b"x"), 1007),
     ("close reason", close(1000, b"\xff"), 1007),
 ]

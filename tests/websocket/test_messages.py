@@ -25,6 +25,17 @@ def test_b52_messages_of_any_size_are_echoed(shared, size):
         assert ws.read_message() == "a" * size
 
 
+@pytest.mark.parametrize("character", ["\x7f", "\x80", "ü", "€", "😀"])
+@pytest.mark.parametrize("place", [0, 255, 256, 8190, 65535])
+def test_b52_a_large_text_may_have_any_character_anywhere(shared, place, character):
+    message = "a" * place + character + "b" * (65535 - place)
+    with RawSocket(shared("sockets:echo")) as ws:
+        ws.send(text(message) + frame(TEXT, message[:300].encode(), last=False))
+        assert ws.read_message() == message
+        ws.send(frame(CONTINUATION, message[300:].encode()))
+        assert ws.read_message() == message
+
+
 def test_b52_other_clients_agree(shared):
     s = shared("sockets:echo")
     with connect(url(s), max_size=None) as ws:

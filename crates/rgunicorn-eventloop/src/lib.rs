@@ -22,7 +22,7 @@ pub mod confined;
 pub mod descriptor;
 pub mod traceback;
 pub mod interned;
-pub mod text;
+pub mod unmasked;
 mod send_queue;
 mod received;
 mod writable;

@@ -1,12 +1,14 @@
 //! What a peer says, in whole messages.
 
 use crate::close::CloseCode;
+use crate::failure::Failure;
+use crate::text::text;
 
-/// One thing that the peer said.
+/// One thing that the peer said, with a message as `M`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event<'a> {
+pub enum Event<'a, M = Message<'a>> {
     /// A whole message: put together, inflated, and checked.
-    Message(Message<'a>),
+    Message(M),
     /// To be answered by a pong with the same payload, unless the session is closing.
     Ping(&'a [u8]),
     /// An answer to a ping, or a heartbeat that nobody asked for.
@@ -62,7 +64,23 @@ pub struct Close<'a> {
     pub reason: &'a str,
 }
 
-impl Close<'_> {
+impl<'a> Close<'a> {
+    /// RFC 6455 section 5.5.1.
+    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, Failure> {
+        if payload.is_empty() {
+            return Ok(Self {
+                code: None,
+                reason: "",
+            });
+        }
+        let (number, reason) = payload.split_first_chunk().ok_or(Failure::CloseFrame)?;
+        let number = u16::from_be_bytes(*number);
+        Ok(Self {
+            code: Some(CloseCode::new(number).ok_or(Failure::CloseCode(number))?),
+            reason: text(reason)?,
+        })
+    }
+
     /// The code, or 1005 where there is none (RFC 6455 section 7.1.5).
     #[must_use]
     pub fn number(&self) -> u16 {

@@ -1,5 +1,24 @@
 //! Masking, which is its own inverse (RFC 6455 section 5.3).
 
+/// A payload with its mask on.
+#[derive(Debug)]
+pub(crate) struct Masked<'a> {
+    pub(crate) bytes: &'a mut [u8],
+    /// Zeros where the peer does not mask.
+    pub(crate) mask: [u8; 4],
+}
+
+impl<'a> Masked<'a> {
+    /// Takes it off, in place.
+    #[inline]
+    pub(crate) fn unmask(self) -> &'a [u8] {
+        if self.mask != [0; 4] {
+            apply_mask(self.bytes, self.mask);
+        }
+        self.bytes
+    }
+}
+
 /// Applies `mask` to `payload`, whose first byte meets the mask's first.
 #[inline]
 pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {

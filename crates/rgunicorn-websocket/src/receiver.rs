@@ -1,30 +1,29 @@
 //! The peer's bytes to events.
 //!
-//! A frame that is whole in the input is handed out from there, unmasked in place. What is cut is
+//! A frame that is whole in the input is handed out from there. What is cut is unmasked and
 //! gathered: a head in a few bytes, a control frame in 125, a message in one buffer that never
 //! outgrows the limit.
 
 use std::cell::Cell;
 
 use crate::allowance::Allowance;
-use crate::close::CloseCode;
 use crate::event::Close;
 use crate::event::Event;
 use crate::event::Kind;
-use crate::event::Message;
 use crate::failure::Failure;
 use crate::frame::COMPRESSED;
 use crate::frame::FrameHead;
 use crate::frame::LONGEST_HEAD;
 use crate::frame::Opcode;
 use crate::gathered::Gathered;
+use crate::heard::Heard;
+use crate::heard::Payload;
 use crate::inflate::Inflate;
-use crate::mask::apply_mask;
+use crate::mask::Masked;
 use crate::mask::turned;
 use crate::settings::Role;
 use crate::settings::SessionSettings;
 use crate::text::TextCheck;
-use crate::text::text;
 
 /// One side's ear.
 #[derive(Debug)]
@@ -57,8 +56,8 @@ enum Masking {
 struct Arriving {
     opcode: Opcode,
     is_last: bool,
-    /// As it applies to the next byte.
-    mask: Option<[u8; 4]>,
+    /// As it applies to the next byte; zeros where there is none.
+    mask: [u8; 4],
     missing: u64,
 }
 
@@ -86,7 +85,7 @@ enum Complete<'i> {
 
 enum Place<'i> {
     /// In the input.
-    Input(&'i [u8]),
+    Input(Masked<'i>),
     /// Where it was gathered.
     Gathered,
 }
@@ -133,6 +132,18 @@ impl Receiver {
         &'s mut self,
         input: &mut &'i mut [u8],
     ) -> Result<Option<Event<'s>>, Failure> {
+        self.receive_as(input, Heard::message)
+    }
+
+    /// The same, with messages as what `keep` makes of them.
+    ///
+    /// # Errors
+    /// Also those of `keep`.
+    pub fn receive_as<'s, 'i: 's, M>(
+        &'s mut self,
+        input: &mut &'i mut [u8],
+        keep: impl FnOnce(Heard<'s>) -> Result<M, Failure>,
+    ) -> Result<Option<Event<'s, M>>, Failure> {
         self.drop_delivered();
         if self.has_ended() {
             *input = &mut [];
@@ -142,7 +153,7 @@ impl Receiver {
         let this: &'s Self = self;
         let event = match complete {
             Ok(None) => return Ok(None),
-            Ok(Some(complete)) => this.event(complete),
+            Ok(Some(complete)) => this.event(complete, keep),
             Err(failure) => Err(failure),
         };
         if matches!(event, Err(_) | Ok(Event::Close(_))) {
@@ -211,7 +222,7 @@ impl Receiver {
         Ok(Some(Arriving {
             opcode: head.opcode,
             is_last: head.is_last,
-            mask: head.mask,
+            mask: head.mask.unwrap_or_default(),
             missing: head.length,
         }))
     }
@@ -287,18 +298,18 @@ impl Receiver {
         Ok(())
     }
 
-    fn take_control<'i>(&mut self, frame: &Arriving, payload: &'i [u8]) -> Option<Complete<'i>> {
+    fn take_control<'i>(&mut self, frame: &Arriving, payload: Masked<'i>) -> Option<Complete<'i>> {
         if frame.missing == 0 && self.control.len() == 0 {
             return Some(Complete::Control(frame.opcode, Place::Input(payload)));
         }
-        self.control.append(payload, 0);
+        self.control.append(payload.unmask(), 0);
         (frame.missing == 0).then_some(Complete::Control(frame.opcode, Place::Gathered))
     }
 
     fn take_data<'i>(
         &mut self,
         frame: &Arriving,
-        payload: &'i [u8],
+        payload: Masked<'i>,
     ) -> Result<Option<Complete<'i>>, Failure> {
         let assembly = self
             .assembly
@@ -308,7 +319,7 @@ impl Receiver {
         let is_complete = frame.is_last && frame.missing == 0;
         match (assembly.coding, &mut self.inflate) {
             (Coding::Deflate, Some(inflate)) => {
-                inflate.go_on(payload, &mut self.message, self.limit)?;
+                inflate.go_on(payload.unmask(), &mut self.message, self.limit)?;
                 if is_complete {
                     inflate.finish(&mut self.message, self.limit)?;
                 }
@@ -317,7 +328,7 @@ impl Receiver {
                 self.assembly = None;
                 return Ok(Some(Complete::Message(kind, Place::Input(payload))));
             }
-            _ => self.message.append(payload, frame.missing),
+            _ => self.message.append(payload.unmask(), frame.missing),
         }
         if is_complete {
             self.assembly = None;
@@ -329,59 +340,51 @@ impl Receiver {
         Ok(None)
     }
 
-    fn event<'s>(&'s self, complete: Complete<'s>) -> Result<Event<'s>, Failure> {
-        let (opcode, place, gathered) = match complete {
-            Complete::Message(kind, place) => (Opcode::from(kind), place, &self.message),
-            Complete::Control(opcode, place) => (opcode, place, &self.control),
-        };
-        let payload = match place {
-            Place::Input(payload) => payload,
-            Place::Gathered => gathered.as_slice(),
+    fn event<'s, M>(
+        &'s self,
+        complete: Complete<'s>,
+        keep: impl FnOnce(Heard<'s>) -> Result<M, Failure>,
+    ) -> Result<Event<'s, M>, Failure> {
+        let (opcode, payload) = match complete {
+            Complete::Message(kind, place) => {
+                let payload = place.payload(&self.message);
+                return keep(Heard { kind, payload }).map(Event::Message);
+            }
+            Complete::Control(opcode, place) => (opcode, place.payload(&self.control).plain()),
         };
         Ok(match opcode {
-            Opcode::Text => Event::Message(Message::Text(text(payload)?)),
-            Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
+            Opcode::Close => Event::Close(Close::read(payload)?),
             Opcode::Ping => Event::Ping(payload),
-            Opcode::Pong => Event::Pong(payload),
-            Opcode::Close => Event::Close(read_close(payload)?),
+            _ => Event::Pong(payload),
         })
     }
 }
 
+impl<'i> Place<'i> {
+    fn payload(self, gathered: &'i Gathered) -> Payload<'i> {
+        match self {
+            Self::Input(masked) => Payload::Input(masked),
+            Self::Gathered => Payload::Gathered(gathered.as_slice()),
+        }
+    }
+}
+
 impl Arriving {
-    /// Takes as much of the payload as is there, and unmasks it.
-    fn take_payload<'i>(&mut self, input: &mut &'i mut [u8]) -> &'i [u8] {
+    /// Takes as much of the payload as is there.
+    fn take_payload<'i>(&mut self, input: &mut &'i mut [u8]) -> Masked<'i> {
         let there = input.len();
         let taken = usize::try_from(self.missing).map_or(there, |missing| missing.min(there));
-        let (payload, rest) = std::mem::take(input).split_at_mut(taken);
+        let (bytes, rest) = std::mem::take(input).split_at_mut(taken);
         *input = rest;
         self.missing -= taken as u64;
-        if let Some(mask) = &mut self.mask {
-            apply_mask(payload, *mask);
-            *mask = turned(*mask, taken);
-        }
-        payload
+        let mask = self.mask;
+        self.mask = turned(mask, taken);
+        Masked { bytes, mask }
     }
 }
 
 fn advance(input: &mut &mut [u8], count: usize) {
     *input = &mut std::mem::take(input)[count..];
-}
-
-/// RFC 6455 section 5.5.1.
-fn read_close(payload: &[u8]) -> Result<Close<'_>, Failure> {
-    if payload.is_empty() {
-        return Ok(Close {
-            code: None,
-            reason: "",
-        });
-    }
-    let (number, reason) = payload.split_first_chunk().ok_or(Failure::CloseFrame)?;
-    let number = u16::from_be_bytes(*number);
-    Ok(Close {
-        code: Some(CloseCode::new(number).ok_or(Failure::CloseCode(number))?),
-        reason: text(reason)?,
-    })
 }
 
 /// Bytes that stand for one, at most: a byte that is compressed and flushed by itself takes seven.

@@ -8,11 +8,13 @@ use rgunicorn_websocket::CloseCode;
 use rgunicorn_websocket::DeflateSettings;
 use rgunicorn_websocket::Event;
 use rgunicorn_websocket::Failure;
+use rgunicorn_websocket::Kind;
 use rgunicorn_websocket::Message;
 use rgunicorn_websocket::Rest;
 use rgunicorn_websocket::Role;
 use rgunicorn_websocket::Session;
 use rgunicorn_websocket::SessionSettings;
+use rgunicorn_websocket::apply_mask;
 
 mod peer;
 
@@ -87,6 +89,43 @@ fn a_message_that_is_whole_in_the_input_is_not_copied() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_message_that_is_whole_in_the_input_may_be_unmasked_by_who_copies_it() {
+    let mut bytes = [
+        masked(0x81, b"masked"),
+        masked(0x02, b"g"),
+        masked(0x80, b"athered"),
+    ]
+    .concat();
+    let mut session = server();
+    let mut input = bytes.as_mut_slice();
+    let mut next = || {
+        let event = session.receiver.receive_as(&mut input, |heard| {
+            let (bytes, mask) = heard.masked();
+            let mut plain = bytes.to_vec();
+            apply_mask(&mut plain, mask);
+            Ok((heard.kind(), mask == [0; 4], plain))
+        });
+        match event.unwrap() {
+            Some(Event::Message(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(next(), (Kind::Text, false, b"masked".to_vec()));
+    assert_eq!(next(), (Kind::Binary, true, b"gathered".to_vec()));
+}
+
+#[test]
+fn who_refuses_a_message_ends_the_session() {
+    let mut bytes = [masked(0x82, b"refused"), masked(0x82, b"next")].concat();
+    let mut receiver = server().receiver;
+    let mut input = bytes.as_mut_slice();
+    let refused = receiver.receive_as::<()>(&mut input, |_| Err(Failure::Text));
+    assert_eq!(refused, Err(Failure::Text));
+    assert!(receiver.has_ended());
+    assert_eq!(receiver.receive(&mut input), Ok(None));
 }
 
 #[test]

@@ -4,11 +4,13 @@ use pyo3::prelude::*;
 use rgunicorn_core::responder::Responder;
 use rgunicorn_websocket::Event;
 use rgunicorn_websocket::Failure;
+use rgunicorn_websocket::Heard;
 use rgunicorn_websocket::Session;
 
 use super::Socket;
 use super::ending::Ending;
 use super::inbox::Inbox;
+use super::inbox::Waiting;
 use super::stage::Stage;
 
 /// Bytes that were taken from the tunnel. What is before `start` was used.
@@ -152,18 +154,15 @@ impl Ear<'_> {
             if self.interest == Interest::Keep && !self.inbox.has_room() {
                 break Stop::Full;
             }
-            match session.receiver.receive(&mut bytes) {
+            let keep = |heard| self.interest.keep(py, heard);
+            match session.receiver.receive_as(&mut bytes, keep) {
                 Ok(None) => break Stop::Used,
-                Ok(Some(Event::Message(message))) => {
-                    if self.interest == Interest::Keep {
-                        self.inbox.push(py, message);
-                    }
-                }
+                Ok(Some(Event::Message(Some(message)))) => self.inbox.push(message),
+                Ok(Some(Event::Message(None) | Event::Pong(_))) => {}
                 Ok(Some(Event::Ping(payload))) if self.room == Room::Some => {
                     session.sender.pong(payload, replies);
                 }
                 Ok(Some(Event::Ping(payload))) => self.owe(payload),
-                Ok(Some(Event::Pong(_))) => {}
                 Ok(Some(Event::Close(close))) => {
                     session.sender.answer(close, replies);
                     break Stop::Close(close.number(), close.reason.to_owned());
@@ -179,6 +178,15 @@ impl Ear<'_> {
         let owed = self.owed.get_or_insert_default();
         owed.clear();
         owed.extend_from_slice(payload);
+    }
+}
+
+impl Interest {
+    fn keep(self, py: Python<'_>, heard: Heard<'_>) -> Result<Option<Waiting>, Failure> {
+        match self {
+            Self::Keep => Waiting::new(py, heard).map(Some),
+            Self::Drop => heard.message().map(|_| None), // it has to be text all the same
+        }
     }
 }
 

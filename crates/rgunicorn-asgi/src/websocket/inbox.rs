@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3::types::PyString;
-use rgunicorn_eventloop::text::to_str;
+use rgunicorn_eventloop::unmasked::to_ascii;
+use rgunicorn_eventloop::unmasked::to_bytes;
+use rgunicorn_websocket::Failure;
+use rgunicorn_websocket::Heard;
+use rgunicorn_websocket::Kind;
 use rgunicorn_websocket::Message;
 
 /// Bytes of messages beyond which none is read ahead.
@@ -19,8 +23,11 @@ pub(super) struct Inbox {
     most: usize,
 }
 
+/// From so many bytes on a message is copied and unmasked in one pass.
+const LARGE: usize = 2 * 1024;
+
 /// One message, as the application will see it.
-struct Waiting {
+pub(super) struct Waiting {
     content: Content,
     size: usize,
 }
@@ -49,14 +56,9 @@ impl Inbox {
         self.is_empty() || (self.messages.len() < self.most && self.size < MOST_BYTES)
     }
 
-    pub(super) fn push(&mut self, py: Python<'_>, message: Message<'_>) {
-        let content = match message {
-            Message::Text(text) => Content::Text(to_str(py, text).unbind()),
-            Message::Binary(bytes) => Content::Binary(PyBytes::new(py, bytes).unbind()),
-        };
-        let size = message.payload().len();
-        self.size += size;
-        self.messages.push_back(Waiting { content, size });
+    pub(super) fn push(&mut self, message: Waiting) {
+        self.size += message.size;
+        self.messages.push_back(message);
     }
 
     pub(super) fn pop(&mut self) -> Option<Content> {
@@ -76,5 +78,42 @@ impl Inbox {
         if self.messages.is_empty() && self.messages.capacity() > 0 {
             self.messages = VecDeque::new();
         }
+    }
+}
+
+impl Waiting {
+    /// # Errors
+    /// Where a text is not UTF-8.
+    pub(super) fn new(py: Python<'_>, heard: Heard<'_>) -> Result<Self, Failure> {
+        let (bytes, _) = heard.masked();
+        let size = bytes.len();
+        let content = if size < LARGE {
+            None
+        } else {
+            Content::large(py, &heard)
+        };
+        let content = match content {
+            Some(content) => content,
+            None => Content::of(py, heard.message()?),
+        };
+        Ok(Self { content, size })
+    }
+}
+
+impl Content {
+    fn of(py: Python<'_>, message: Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(PyString::new(py, text).unbind()),
+            Message::Binary(bytes) => Self::Binary(PyBytes::new(py, bytes).unbind()),
+        }
+    }
+
+    /// None for a text that is not ASCII.
+    fn large(py: Python<'_>, heard: &Heard<'_>) -> Option<Self> {
+        let (bytes, mask) = heard.masked();
+        Some(match heard.kind() {
+            Kind::Text => Self::Text(to_ascii(py, bytes, mask)?.unbind()),
+            Kind::Binary => Self::Binary(to_bytes(py, bytes, mask).unbind()),
+        })
     }
 }
