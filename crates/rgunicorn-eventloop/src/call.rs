@@ -28,6 +28,7 @@ enum Arguments {
 }
 
 impl Arguments {
+    #[inline(always)]
     fn new(py: Python<'_>, arguments: &[Borrowed<'_, '_, PyAny>]) -> PyResult<Self> {
         let own = |argument: &Borrowed<'_, '_, PyAny>| (**argument).clone().unbind();
         Ok(match arguments {
@@ -41,6 +42,7 @@ impl Arguments {
 
 impl Call {
     /// A call in `context`, or in a copy of the present one.
+    #[inline(always)]
     pub(crate) fn new(
         callback: &Bound<'_, PyAny>,
         arguments: &[Borrowed<'_, '_, PyAny>],
@@ -56,6 +58,7 @@ impl Call {
     /// The same of a thread that may be far ahead of the loop. Most threads have no context
     /// variables; then their contexts are made when they are needed. Many that wait would keep the
     /// garbage collector busy.
+    #[inline(always)]
     pub(crate) fn from_outside(
         callback: &Bound<'_, PyAny>,
         arguments: &[Borrowed<'_, '_, PyAny>],
@@ -72,6 +75,7 @@ impl Call {
         Self::in_context(callback, arguments, context)
     }
 
+    #[inline(always)]
     fn in_context(
         callback: &Bound<'_, PyAny>,
         arguments: &[Borrowed<'_, '_, PyAny>],

@@ -49,8 +49,9 @@ impl Job {
         }))
     }
 
-    /// Gives a handle that nobody has kept something else to do, once.
-    #[inline]
+    /// Gives a handle that nobody has kept something else to do, once. A call that is made here goes from
+    /// registers to its place: copied from where it was just written, it would hold the processor up.
+    #[inline(always)]
     pub(crate) fn renew(&self, py: Python<'_>, call: Call) {
         drop(self.0.replace(py, State::Due(call)));
     }
@@ -169,6 +170,14 @@ pub struct Handle {
 pub struct TimerHandle {
     pub(crate) job: Job,
     when: f64,
+}
+
+impl Handle {
+    /// One that has nothing to do.
+    pub(crate) fn over(py: Python<'_>) -> PyResult<Py<Self>> {
+        let job = Job(Attached::new(State::Over));
+        Py::new(py, Self { job })
+    }
 }
 
 impl TimerHandle {

@@ -31,6 +31,7 @@ struct Given<'a, 'py> {
 
 impl<'a, 'py> Given<'a, 'py> {
     /// The callback and its arguments, after `skipped` others; and `context`.
+    #[inline(always)]
     fn call(&self, method: &str, skipped: usize) -> PyResult<Call> {
         let Some((callback, arguments)) = self.values.get(skipped..).and_then(<[_]>::split_first)
         else {
@@ -40,6 +41,7 @@ impl<'a, 'py> Given<'a, 'py> {
     }
 
     /// The same of any thread, for a method without other arguments.
+    #[inline(always)]
     fn call_from_outside(&self, method: &str) -> PyResult<Call> {
         let Some((callback, arguments)) = self.values.split_first() else {
             return Err(missing(method));
@@ -86,37 +88,43 @@ fn call_soon(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<Py
     {
         return Ok(py.None());
     }
-    let mut call = given.call("call_soon", 0)?;
     let this = slf.get();
     let mode = this.mode(py);
     if mode.debug || mode.closed {
         this.check_open(py)?;
         slf.call_method0(intern!(py, "_check_thread"))?;
-        slf.call_method1("_check_callback", (call.callback(), "call_soon"))?;
-        let handle = debug_handle(slf.as_any(), &mut call, None)?.unbind();
+        let handle = checked_handle(slf, given.call("call_soon", 0)?, "call_soon")?;
         this.push(py, handle.clone_ref(py));
         return Ok(handle);
     }
-    let handle = this.handle(py, call)?;
-    this.push(py, handle.clone_ref(py));
-    Ok(handle)
+    let handle = this.handle(py)?;
+    handle.get().job.renew(py, given.call("call_soon", 0)?);
+    this.push(py, handle.clone_ref(py).into_any());
+    Ok(handle.into_any())
 }
 
 fn call_soon_threadsafe(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<PyAny>> {
+    const NAME: &str = "call_soon_threadsafe";
     let py = slf.py();
-    let mut call = given.call_from_outside("call_soon_threadsafe")?;
     let this = slf.get();
     let mode = this.mode(py);
     if mode.debug || mode.closed {
         this.check_open(py)?;
-        slf.call_method1("_check_callback", (call.callback(), "call_soon_threadsafe"))?;
-        let handle = debug_handle(slf.as_any(), &mut call, None)?.unbind();
+        let handle = checked_handle(slf, given.call_from_outside(NAME)?, NAME)?;
         this.push_from_outside(py, handle.clone_ref(py));
         return Ok(handle);
     }
-    let handle = this.handle(py, call)?;
-    this.push_from_outside(py, handle.clone_ref(py));
-    Ok(handle)
+    let handle = this.handle(py)?;
+    handle.get().job.renew(py, given.call_from_outside(NAME)?);
+    this.push_from_outside(py, handle.clone_ref(py).into_any());
+    Ok(handle.into_any())
+}
+
+/// One of asyncio's own, for debug mode.
+#[cold]
+fn checked_handle(slf: &Bound<'_, LoopCore>, mut call: Call, method: &str) -> PyResult<Py<PyAny>> {
+    slf.call_method1("_check_callback", (call.callback(), method))?;
+    debug_handle(slf.as_any(), &mut call, None).map(Bound::unbind)
 }
 
 fn call_later(slf: &Bound<'_, LoopCore>, given: &Given<'_, '_>) -> PyResult<Py<PyAny>> {

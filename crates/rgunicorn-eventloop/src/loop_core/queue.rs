@@ -9,10 +9,7 @@ use pyo3::prelude::*;
 use super::Flush;
 use super::LoopCore;
 use super::Mode;
-use crate::call::Call;
 use crate::handle::Handle;
-use crate::handle::Job;
-use crate::handle::Often;
 use crate::handle::job;
 use crate::holders;
 use crate::received;
@@ -47,22 +44,13 @@ impl LoopCore {
         }
     }
 
-    /// A handle for a call in one of the next turns.
+    /// A handle for a call in one of the next turns: one that is over, to be renewed.
     #[inline]
-    pub(super) fn handle(&self, py: Python<'_>, call: Call) -> PyResult<Py<PyAny>> {
-        let handle = match self.spare.with(py, Vec::pop) {
-            Some(handle) => {
-                handle.get().job.renew(py, call);
-                handle
-            }
-            None => Py::new(
-                py,
-                Handle {
-                    job: Job::new(call, Often::Once),
-                },
-            )?,
-        };
-        Ok(handle.into_any())
+    pub(super) fn handle(&self, py: Python<'_>) -> PyResult<Py<Handle>> {
+        match self.spare.with(py, Vec::pop) {
+            Some(handle) => Ok(handle),
+            None => Handle::over(py),
+        }
     }
 
     /// Keeps a handle that has run for the next call, unless somebody else has it.
