@@ -19,6 +19,9 @@ Costs = dict[str, dict[str, int]]
 """Nanoseconds per operation, by loop and case."""
 
 LOOPS = ["asyncio", "uvloop", "rgunicorn"]
+CORE = 0
+"""Of all threads of a case. On two, a case with a thread depends on where the system puts it, by half and more."""
+
 GOALS = {
     "call_soon": 1.5,
     "call_soon_chain": 1.5,
@@ -33,7 +36,7 @@ GOALS = {
 """How many times as fast as uvloop it should be."""
 
 NOTE = (
-    "Processor time of one process per operation, the best of five runs; the median of the rounds. The ratio is taken within"
+    f"Processor time of one process on core {CORE} per operation, the best of five runs; the median of the rounds. The ratio is taken within"
     " each round, between neighbours in time; its least and greatest are in the last column."
 )
 
@@ -54,7 +57,7 @@ def main() -> None:
 
 def measure(kind: str, cases: list[str]) -> dict[str, int]:
     """Nanoseconds per operation, by case."""
-    command = [sys.executable, str(Path(__file__).parent / "cases.py"), kind, *cases]
+    command = ["taskset", "-c", str(CORE), sys.executable, str(Path(__file__).parent / "cases.py"), kind, *cases]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return {name: int(cost) for name, cost in (line.split() for line in lines)}
 
