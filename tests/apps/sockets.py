@@ -1,6 +1,7 @@
 """Applications for WebSockets, one behaviour each."""
 
 import asyncio
+import ctypes
 import time
 
 from control import gate, note, respond, steerable
@@ -53,6 +54,25 @@ async def echo(scope, receive, send):
         assert content in ("bytes", "text")
         await send({"type": "websocket.send", content: event[content]})
     note("disconnected", **{key: value for key, value in event.items() if key != "type"})
+
+
+class Mallinfo2(ctypes.Structure):
+    """What glibc says of its memory, in bytes and counts."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
+async def echo_weighed(scope, receive, send):
+    """A request tells how much memory is in use, which is not what the allocator holds for later."""
+    if scope["type"] == "websocket":
+        return await echo(scope, receive, send)
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = Mallinfo2
+    facts = mallinfo2()
+    await respond(send, b"%d" % (facts.uordblks + facts.hblkhd))
 
 
 @steerable
