@@ -8,6 +8,8 @@
 //! thread sleeps ([`park`]).
 
 pub mod transport;
+mod complaint;
+mod flow;
 pub mod loop_core;
 pub mod reactor;
 pub mod drive;

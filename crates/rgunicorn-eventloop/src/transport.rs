@@ -15,19 +15,18 @@ use nix::sys::epoll::EpollFlags;
 use pyo3::PyTraverseError;
 use pyo3::PyVisit;
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use pyo3::types::PyType;
 
-use state::HIGH;
 use state::State;
 use state::receives;
 
 use crate::attached::Attached;
 use crate::call::copied_context;
+use crate::flow::WaterMarks;
 use crate::loop_core::LoopCore;
 use crate::send_queue::SendQueue;
 
@@ -208,8 +207,8 @@ impl StreamTransport {
 
     /// As `asyncio.WriteTransport.get_write_buffer_limits`.
     fn get_write_buffer_limits(&self, py: Python<'_>) -> (usize, usize) {
-        let state = self.state.get(py);
-        (state.low, state.high)
+        let marks = self.state.get(py).marks;
+        (marks.low, marks.high)
     }
 
     /// As `asyncio.WriteTransport.set_write_buffer_limits`.
@@ -219,18 +218,8 @@ impl StreamTransport {
         high: Option<isize>,
         low: Option<isize>,
     ) -> PyResult<()> {
-        let high = high.unwrap_or_else(|| low.map_or(HIGH as isize, |low| low.saturating_mul(4)));
-        let low = low.unwrap_or(high / 4);
-        let (Ok(above), Ok(below)) = (usize::try_from(high), usize::try_from(low)) else {
-            return Err(wrong_limits(high, low));
-        };
-        if below > above {
-            return Err(wrong_limits(high, low));
-        }
-        slf.get().change(slf.py(), |state| {
-            state.high = above;
-            state.low = below;
-        });
+        let marks = WaterMarks::new(high, low)?;
+        slf.get().change(slf.py(), |state| state.marks = marks);
         writing::pause_protocol_if_full(slf)
     }
 
@@ -356,8 +345,4 @@ impl StreamTransport {
             drop(held.replace(py, None));
         }
     }
-}
-
-fn wrong_limits(high: isize, low: isize) -> PyErr {
-    PyValueError::new_err(format!("high ({high}) must be >= low ({low}) must be >= 0"))
 }

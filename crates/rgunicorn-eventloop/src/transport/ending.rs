@@ -1,16 +1,12 @@
 //! How a connection ends: closed by us, by the other side, or broken.
 
-use std::ffi::CString;
-
 use pyo3::exceptions::PyConnectionError;
 use pyo3::exceptions::PyOSError;
-use pyo3::exceptions::PyResourceWarning;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::StreamTransport;
-use crate::task::ends_process;
+use crate::complaint;
 
 /// Reads no more; ends when all is sent.
 pub(super) fn close(slf: &Bound<'_, StreamTransport>) -> PyResult<()> {
@@ -106,17 +102,14 @@ pub(super) fn report(
     message: &str,
 ) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    if ends_process(py, &error) {
-        return Err(error);
-    }
-    let context = PyDict::new(py);
-    context.set_item("message", message)?;
-    context.set_item("exception", error.into_value(py))?;
-    context.set_item("transport", slf)?;
-    context.set_item("protocol", this.get_protocol(py))?;
     let event_loop = this.event_loop.bind(py);
-    event_loop.call_method1("call_exception_handler", (context,))?;
-    Ok(())
+    complaint::report(
+        event_loop,
+        error,
+        message,
+        slf.as_any(),
+        this.get_protocol(py),
+    )
 }
 
 /// Says to the other side that we write no more.
@@ -138,15 +131,8 @@ pub(super) fn count_late_write(slf: &Bound<'_, StreamTransport>) -> PyResult<()>
     let (py, this) = (slf.py(), slf.get());
     let lost = this.state.get(py).lost;
     this.change(py, |state| state.lost = state.lost.saturating_add(1));
-    if lost >= TOLERATED {
-        let logger = py.import("asyncio.log")?.getattr("logger")?;
-        logger.call_method1("warning", ("socket.send() raised exception.",))?;
-    }
-    Ok(())
+    complaint::warn_of_late_write(py, lost)
 }
-
-/// asyncio warns from the fifth late write on.
-const TOLERATED: u32 = 5;
 
 impl Drop for StreamTransport {
     /// Whoever forgets to close a transport is told, and the socket is closed.
@@ -154,17 +140,6 @@ impl Drop for StreamTransport {
         let Some(socket) = self.socket.get_mut().take() else {
             return;
         };
-        let descriptor = self.descriptor;
-        Python::attach(|py| {
-            let warning = CString::new(format!(
-                "unclosed transport <StreamTransport fd={descriptor}>"
-            ));
-            let category = py.get_type::<PyResourceWarning>();
-            let warned = PyErr::warn(py, &category, &warning.unwrap_or_default(), 1);
-            let closed = socket.call_method0(py, intern!(py, "close"));
-            for error in [warned.err(), closed.err()].into_iter().flatten() {
-                error.write_unraisable(py, None);
-            }
-        });
+        complaint::close_forgotten("StreamTransport", self.descriptor, socket);
     }
 }

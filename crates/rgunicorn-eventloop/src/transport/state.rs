@@ -9,14 +9,12 @@ use super::StreamTransport;
 use super::reading;
 use super::writing;
 use crate::call::Entered;
+use crate::flow::WaterMarks;
 use crate::watched::Rest;
 use crate::watched::Source;
 
 /// Up to here a copy costs less than to shrink a large buffer.
 const MUCH: usize = 16 * 1024;
-
-/// Bytes from which on the protocol should write no more for now.
-pub(super) const HIGH: usize = 64 * 1024;
 
 /// Where a transport is in its life.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +25,7 @@ pub(super) const HIGH: usize = 64 * 1024;
 pub(super) struct State {
     pub(super) receives: Receives,
     pub(super) wants: EpollFlags,
-    pub(super) high: usize,
-    pub(super) low: usize,
+    pub(super) marks: WaterMarks,
     pub(super) started: bool,
     pub(super) paused: bool,
     pub(super) closing: bool,
@@ -50,8 +47,7 @@ impl State {
         Self {
             receives,
             wants: EpollFlags::empty(),
-            high: HIGH,
-            low: HIGH / 4,
+            marks: WaterMarks::default(),
             started: false,
             paused: false,
             closing: false,

@@ -38,7 +38,7 @@ pub(super) fn write(slf: &Bound<'_, StreamTransport>, data: &Bound<'_, PyAny>) -
     if state.wants.contains(nix::sys::epoll::EpollFlags::EPOLLOUT) {
         return pause_protocol_if_full(slf); // goes out when the socket is ready
     }
-    if size > state.high || !this.event_loop.get().is_in_turn(py) {
+    if size > state.marks.high || !this.event_loop.get().is_in_turn(py) {
         send(slf)?;
         return pause_protocol_if_full(slf);
     }
@@ -158,7 +158,7 @@ pub(super) fn pause_protocol_if_full(slf: &Bound<'_, StreamTransport>) -> PyResu
     let (py, this) = (slf.py(), slf.get());
     let state = this.state.get(py);
     let size = this.queue.with(py, |queue| queue.size());
-    if size <= state.high || state.protocol_paused {
+    if size <= state.marks.high || state.protocol_paused {
         return Ok(());
     }
     this.change(py, |state| state.protocol_paused = true);
@@ -169,7 +169,7 @@ fn resume_protocol_if_empty(slf: &Bound<'_, StreamTransport>) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
     let state = this.state.get(py);
     let size = this.queue.with(py, |queue| queue.size());
-    if size > state.low || !state.protocol_paused {
+    if size > state.marks.low || !state.protocol_paused {
         return Ok(());
     }
     this.change(py, |state| state.protocol_paused = false);
