@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import errno
 import gc
 import os
 import signal
@@ -159,6 +160,40 @@ def test_an_end_that_comes_with_the_last_bytes_is_seen(loop):
         writer.close()
 
     loop.run_until_complete(asyncio.wait_for(read(), 30))
+
+
+class Stream(asyncio.Protocol):
+    """Keeps why its connection was lost."""
+
+    def __init__(self):
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, error):
+        self.lost.set_result(error)
+
+
+class StreamIntoBuffer(asyncio.BufferedProtocol, Stream):
+    def get_buffer(self, _):
+        return bytearray(10)
+
+
+@pytest.mark.parametrize("protocol", [Stream, StreamIntoBuffer])
+@pytest.mark.parametrize("number", [errno.ECONNRESET, errno.EPIPE])
+def test_a_connection_that_breaks_tells_the_number_of_the_error(loop, protocol, number):
+    ours, theirs = socket.socketpair()
+
+    async def main():
+        transport, made = await loop.create_connection(protocol, sock=ours)
+        transport.write(b"never read")
+        await asyncio.sleep(0)
+        theirs.close()
+        if number == errno.EPIPE:
+            transport.write(b"to nobody")
+        return await asyncio.wait_for(made.lost, 30)
+
+    error = loop.run_until_complete(main())
+    assert type(error) is type(OSError(number, ""))
+    assert (error.errno, str(error)) == (number, f"[Errno {number}] {os.strerror(number)}")
 
 
 def test_no_wake_up_of_a_thread_is_lost(loop):

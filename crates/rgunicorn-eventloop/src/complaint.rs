@@ -1,8 +1,10 @@
 //! What is said when something is wrong with a transport.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::RawFd;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -30,6 +32,21 @@ pub(crate) fn report(
     context.set_item("protocol", protocol)?;
     event_loop.call_method1("call_exception_handler", (context,))?;
     Ok(())
+}
+
+/// The error as Python's sockets raise it: its class follows from its number.
+#[cold]
+pub(crate) fn os_error(py: Python<'_>, error: io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else {
+        return error.into();
+    };
+    let text = py
+        .import("os")
+        .and_then(|os| os.call_method1("strerror", (number,)));
+    match text {
+        Ok(text) => PyOSError::new_err((number, text.unbind())),
+        Err(error) => error,
+    }
 }
 
 /// Somebody writes to a connection that is gone; so many times it has happened before.

@@ -10,6 +10,7 @@ use super::StreamTransport;
 use super::ending::close;
 use super::ending::fatal_error;
 use super::state::Receives;
+use crate::complaint;
 use crate::received;
 use crate::watched::Rest;
 use crate::writable::Writable;
@@ -39,7 +40,7 @@ fn receive_bytes(slf: &Bound<'_, StreamTransport>) -> PyResult<Rest> {
         Ok(data) => data,
         Err(error) if is_nothing(&error) => return Ok(Rest::None),
         Err(error) => {
-            fatal_error(slf, error.into(), BROKEN)?;
+            fatal_error(slf, complaint::os_error(py, error), BROKEN)?;
             return Ok(Rest::None);
         }
     };
@@ -91,7 +92,7 @@ fn receive_into_buffer(slf: &Bound<'_, StreamTransport>) -> PyResult<Rest> {
         match received::receive(this.descriptor, buffer) {
             Ok(count) => Ok(Some((count, count == buffer.len()))),
             Err(error) if is_nothing(&error) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(complaint::os_error(py, error)),
         }
     });
     let (count, full) = match received {

@@ -11,6 +11,7 @@ use pyo3::types::PyMemoryView;
 use super::StreamTransport;
 use super::ending;
 use crate::call::Entered;
+use crate::complaint;
 use crate::send_queue::Sent;
 
 pub(super) fn write(slf: &Bound<'_, StreamTransport>, data: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -126,7 +127,7 @@ fn send(slf: &Bound<'_, StreamTransport>) -> PyResult<Sent> {
             Ok(sent)
         }
         Err(error) => {
-            let error = PyErr::from(error);
+            let error = complaint::os_error(py, error);
             drop(this.queue.replace(py, Default::default()));
             if let Some(waiter) = this.empty_waiter.replace(py, None) {
                 let error = error.clone_ref(py).into_value(py);
