@@ -196,6 +196,58 @@ def test_a_connection_that_breaks_tells_the_number_of_the_error(loop, protocol, 
     assert (error.errno, str(error)) == (number, f"[Errno {number}] {os.strerror(number)}")
 
 
+class Noting(asyncio.Protocol, asyncio.DatagramProtocol):
+    """Keeps in order what the loop called."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def data_received(self, data):
+        self.events.append(data)
+
+    def datagram_received(self, data, address):
+        self.events.append(data)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_what_was_scheduled_before_an_event_runs_before_it(loop, kind):
+    events = []
+    connect = loop.create_connection if kind == socket.SOCK_STREAM else loop.create_datagram_endpoint
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    with theirs:
+        transport, _ = loop.run_until_complete(connect(lambda: Noting(events), sock=ours))
+        run_briefly(loop)
+        theirs.send(b"data")
+        loop.call_soon(events.append, "call")
+        loop.call_soon(lambda: loop.call_soon(events.append, "call of a call"))
+        run_briefly(loop)
+        run_briefly(loop)
+        assert events == ["call", b"data", "call of a call"]
+        transport.abort()
+        run_briefly(loop)
+
+
+def test_an_event_is_not_lost_where_the_loop_is_interrupted_before_it(loop):
+    events = []
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport, _ = loop.run_until_complete(loop.create_connection(lambda: Noting(events), sock=ours))
+        run_briefly(loop)
+        theirs.send(b"data")
+        loop.call_soon(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+        assert events == []
+        run_briefly(loop)
+        assert events == [b"data"]
+        transport.abort()
+        run_briefly(loop)
+
+
 def test_no_wake_up_of_a_thread_is_lost(loop):
     """The loop goes to sleep between any two of them."""
 

@@ -11,6 +11,7 @@ mod calls;
 mod queue;
 mod turns;
 mod watching;
+mod postponed;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::watched::Side;
 use crate::watched::Watched;
 use crate::watched::traverse_handle;
 
+use postponed::Postponed;
 use watching::Sides;
 
 pub use calls::add_fast_methods;
@@ -54,6 +56,7 @@ pub struct LoopCore {
     poller: Attached<Option<Arc<Poller>>>,
     /// Where events are put, while nobody uses it.
     events: Attached<Vec<EpollEvent>>,
+    postponed: Attached<Postponed>,
     /// Transports that send at the end of the turn what was written in it.
     flushes: Attached<Vec<(Py<PyAny>, Flush)>>,
     /// Where sockets are read into, while nobody uses it.
@@ -100,6 +103,7 @@ impl LoopCore {
             watched: Attached::default(),
             poller: Attached::new(Some(Arc::new(Poller::new()?))),
             events: Attached::default(),
+            postponed: Attached::default(),
             flushes: Attached::default(),
             read_buffer: Attached::default(),
             reactor: Attached::default(),
@@ -272,6 +276,7 @@ impl LoopCore {
     fn release(&self, py: Python<'_>) {
         let slots = self.watched.with(py, Watched::clear);
         drop(slots);
+        drop(self.postponed.replace(py, Postponed::default()));
         drop(self.poller.replace(py, None));
     }
 
@@ -285,6 +290,9 @@ impl LoopCore {
             .unwrap_or(Ok(()))?;
         self.watched
             .peek(|watched| watched.traverse(&visit))
+            .unwrap_or(Ok(()))?;
+        self.postponed
+            .peek(|postponed| postponed.traverse(&visit))
             .unwrap_or(Ok(()))?;
         self.flushes
             .peek(|flushes| {

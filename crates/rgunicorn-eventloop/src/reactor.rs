@@ -196,6 +196,11 @@ impl Reactor {
         }
     }
 
+    /// The nested epoll instance may have events that were seen already.
+    pub(crate) fn heat(&self) {
+        self.hot.set(Nested::Hot);
+    }
+
     /// The nested epoll instance has no more events.
     pub(crate) fn drained(&self) {
         self.hot.set(Nested::Quiet);

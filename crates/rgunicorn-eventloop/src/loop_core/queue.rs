@@ -77,6 +77,11 @@ impl LoopCore {
         !self.asleep.load(Ordering::Relaxed) && self.is_running(py)
     }
 
+    /// Whether a handle waits for its turn.
+    pub(crate) fn has_due(&self, py: Python<'_>) -> bool {
+        self.ready.with(py, |ready| !ready.is_empty())
+    }
+
     /// Has `flush` called with `object` at the end of this turn.
     pub(crate) fn flush_later(&self, py: Python<'_>, object: Py<PyAny>, flush: Flush) {
         self.flushes

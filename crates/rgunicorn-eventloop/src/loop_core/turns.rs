@@ -13,6 +13,7 @@ use pyo3::types::PyDict;
 
 use super::LoopCore;
 use super::now;
+use super::postponed::Postponed;
 use crate::call::Call;
 use crate::handle::describe_call;
 use crate::handle::is_cancelled;
@@ -20,6 +21,7 @@ use crate::handle::job;
 use crate::poller::BATCH;
 use crate::poller::Limit;
 use crate::poller::Poller;
+use crate::reactor::Reactor;
 use crate::task::ends_process;
 use crate::watched::Rest;
 use crate::watched::Side;
@@ -62,11 +64,22 @@ fn turn(slf: &Bound<'_, LoopCore>, pace: &mut Pace) -> PyResult<()> {
     ran
 }
 
-/// Runs as many handles as are in the queue now.
+/// Runs as many handles as are in the queue now, and passes on the events that come between them.
 fn run_ready(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
     let due = this.ready.with(py, |ready| ready.len());
-    for _ in 0..due {
+    let Some(earlier) = this.postponed.with(py, |postponed| postponed.earlier()) else {
+        return run_handles(slf, due);
+    };
+    let earlier = earlier.min(due);
+    run_handles(slf, earlier)?;
+    tell_postponed(slf)?;
+    run_handles(slf, due - earlier)
+}
+
+fn run_handles(slf: &Bound<'_, LoopCore>, count: usize) -> PyResult<()> {
+    let (py, this) = (slf.py(), slf.get());
+    for _ in 0..count {
         match this.ready.with(py, |ready| ready.pop_front()) {
             Some(handle) => {
                 run_handle(slf, handle.bind(py))?;
@@ -74,6 +87,22 @@ fn run_ready(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
             }
             None => break, // a callback closed the loop
         }
+    }
+    Ok(())
+}
+
+/// Tells the sources of the events that had to wait.
+fn tell_postponed(slf: &Bound<'_, LoopCore>) -> PyResult<()> {
+    let (py, this) = (slf.py(), slf.get());
+    // One by one: who is told may run the loop within the loop, which tells the others.
+    while let Some((object, tell, flags)) = this.postponed.with(py, Postponed::take_first) {
+        let told = tell(object.bind(py), flags);
+        if !matches!(told, Ok(Rest::None))
+            && let Some(reactor) = this.own_reactor(py)
+        {
+            reactor.bind(py).borrow().heat();
+        }
+        told?;
     }
     Ok(())
 }
@@ -112,10 +141,20 @@ impl Pace {
 }
 
 impl LoopCore {
+    /// Whether an event waits that the last turn was to pass on: an exception ended it.
+    fn has_postponed(&self, py: Python<'_>) -> bool {
+        self.postponed
+            .with(py, |postponed| postponed.earlier().is_some())
+    }
+
+    fn own_reactor(&self, py: Python<'_>) -> Option<Py<Reactor>> {
+        self.reactor
+            .with(py, |reactor| reactor.as_ref().map(|it| it.clone_ref(py)))
+    }
+
     /// How long there is nothing to do.
     fn limit(&self, py: Python<'_>) -> PyResult<Limit> {
-        let busy = self.ready.with(py, |ready| !ready.is_empty());
-        if busy || self.mode(py).stopping {
+        if self.has_due(py) || self.mode(py).stopping || self.has_postponed(py) {
             return Ok(Limit::Now);
         }
         Ok(match self.first_deadline(py)? {
@@ -171,10 +210,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Serves what is ready: by way of the worker's runtime where there is one.
 fn poll(slf: &Bound<'_, LoopCore>, limit: Limit) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    let reactor = this
-        .reactor
-        .with(py, |reactor| reactor.as_ref().map(|it| it.clone_ref(py)));
-    let Some(reactor) = reactor else {
+    let Some(reactor) = this.own_reactor(py) else {
         return look(slf, limit).map(drop);
     };
     let reactor = reactor.bind(py).borrow();
@@ -208,13 +244,15 @@ fn look(slf: &Bound<'_, LoopCore>, limit: Limit) -> PyResult<Rest> {
     this.asleep.store(false, Ordering::Relaxed);
     let count = waited?;
     py.check_signals()?;
+    // What is due by now was scheduled before the events came.
+    let earlier = this.ready.with(py, |ready| ready.len());
     let mut rest = if count == events.len() {
         Rest::Perhaps
     } else {
         Rest::None
     };
     for event in &events[..count] {
-        if pass_on(slf, &poller, *event)? == Rest::Perhaps {
+        if pass_on(slf, &poller, *event, earlier)? == Rest::Perhaps {
             rest = Rest::Perhaps;
         }
     }
@@ -222,8 +260,13 @@ fn look(slf: &Bound<'_, LoopCore>, limit: Limit) -> PyResult<Rest> {
     Ok(rest)
 }
 
-/// Has those run who wait for an event.
-fn pass_on(slf: &Bound<'_, LoopCore>, poller: &Arc<Poller>, event: EpollEvent) -> PyResult<Rest> {
+/// Has those run who wait for an event: later in the turn, if `earlier` handles were due before it.
+fn pass_on(
+    slf: &Bound<'_, LoopCore>,
+    poller: &Arc<Poller>,
+    event: EpollEvent,
+    earlier: usize,
+) -> PyResult<Rest> {
     let (py, this) = (slf.py(), slf.get());
     let Some(descriptor) = poller.descriptor_of(event) else {
         return Ok(Rest::None);
@@ -257,9 +300,14 @@ fn pass_on(slf: &Bound<'_, LoopCore>, poller: &Arc<Poller>, event: EpollEvent) -
             this.ready.with(py, |ready| ready.push_back(handle));
         }
     }
-    if let Some((object, tell)) = source
-        && tell(object.bind(py), flags)? == Rest::Perhaps
-    {
+    let Some((object, tell)) = source else {
+        return Ok(rest);
+    };
+    if earlier > 0 {
+        this.postponed.with(py, |postponed| {
+            postponed.push((object, tell, flags), earlier)
+        });
+    } else if tell(object.bind(py), flags)? == Rest::Perhaps {
         rest = Rest::Perhaps;
     }
     Ok(rest)
