@@ -114,6 +114,18 @@ class LoopCore:
     def release(self) -> None:
         """Give the descriptors back; the loop is closed."""
 
+class DatagramTransport(asyncio.DatagramTransport):
+    """A datagram socket of our event loop."""
+
+    def __init__(
+        self,
+        event_loop: LoopCore,
+        socket: Any,
+        protocol: asyncio.BaseProtocol,
+        extra: dict[str, Any],
+        address: Any,
+    ) -> None: ...
+
 class StreamTransport(asyncio.Transport):
     """A connected stream socket of our event loop."""
 

@@ -11,11 +11,11 @@ import asyncio
 import inspect
 import selectors
 import sys
-from asyncio import base_events, futures, sslproto, trsock
+from asyncio import base_events, format_helpers, futures, sslproto, trsock
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from rgunicorn._rgunicorn import LoopCore, StreamTransport
+from rgunicorn._rgunicorn import DatagramTransport, LoopCore, StreamTransport
 
 __all__ = ["EventLoop", "new_event_loop", "run"]
 
@@ -48,12 +48,7 @@ class EventLoop(LoopCore, asyncio.SelectorEventLoop):
         transport = StreamTransport(self, sock, protocol, _facts(sock, extra), server)
         if server is not None:
             server._attach(*_given(transport))
-        self._transports[sock.fileno()] = transport
-        self.call_soon(protocol.connection_made, transport)
-        # It begins to read once the protocol knows of it.
-        self.call_soon(transport._start)
-        if waiter is not None:
-            self.call_soon(futures._set_result_unless_cancelled, waiter, None)
+        self._begin_transport(transport, sock, protocol, waiter)
         return transport
 
     def _make_ssl_transport(
@@ -73,6 +68,20 @@ class EventLoop(LoopCore, asyncio.SelectorEventLoop):
         self._make_socket_transport(rawsock, tls, extra=extra, server=server)
         return tls._app_transport
 
+    def _make_datagram_transport(self, sock, protocol, address=None, waiter=None, extra=None):
+        self._ensure_fd_no_transport(sock)
+        transport = DatagramTransport(self, sock, protocol, _facts(sock, extra), address)
+        self._begin_transport(transport, sock, protocol, waiter)
+        return transport
+
+    def _begin_transport(self, transport, sock, protocol, waiter):
+        self._transports[sock.fileno()] = transport
+        self.call_soon(protocol.connection_made, transport)
+        # It begins to read once the protocol knows of it.
+        self.call_soon(transport._start)
+        if waiter is not None:
+            self.call_soon(futures._set_result_unless_cancelled, waiter, None)
+
     def _end_transport(self, transport, sock, server):
         """A transport has lost its connection, and its protocol knows."""
         if sock is not None:
@@ -83,6 +92,13 @@ class EventLoop(LoopCore, asyncio.SelectorEventLoop):
     def _note_broken(self, transport, message, error):
         if self._debug:
             base_events.logger.debug("%r: %s", transport, message, exc_info=error)
+
+    def _report_failed_callback(self, callback, context, error):
+        """What asyncio reports where the callback of a handle fails. Our transports are called without one."""
+        text = format_helpers._format_callback_source(callback, ())
+        handle = asyncio.Handle(callback, (), self, context)
+        report = {"message": f"Exception in callback {text}", "exception": error, "handle": handle}
+        self.call_exception_handler(report)
 
     def _run_in_debug_mode(self, handle):
         """Runs one of asyncio's own handles, of which debug mode is made, and tells if it takes long."""

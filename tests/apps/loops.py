@@ -90,6 +90,35 @@ async def process():
     return [output.decode(), running.returncode]
 
 
+async def datagrams(count):
+    """So many go through one socket to another and come back, one by one; then so many go there at once."""
+    loop = asyncio.get_running_loop()
+    made = [await loop.create_datagram_endpoint(Datagrams, ("127.0.0.1", 0)) for _ in range(2)]
+    (one, here), (other, there) = made
+    for number in range(int(count)):
+        one.sendto(b"%d" % number, other.get_extra_info("sockname"))
+        data, address = await asyncio.wait_for(there.received.get(), 30)
+        other.sendto(data + b"!", address)
+        assert await asyncio.wait_for(here.received.get(), 30) == (b"%d!" % number, other.get_extra_info("sockname"))
+    for number in range(int(count)):
+        one.sendto(b"%d" % number, other.get_extra_info("sockname"))
+    for _ in range(int(count)):
+        await asyncio.sleep(0)  # keeps the loop busy while the first ones come
+    numbers = [int((await asyncio.wait_for(there.received.get(), 30))[0]) for _ in range(int(count))]
+    assert numbers == list(range(int(count)))
+    for transport, _ in made:
+        transport.close()
+    return "all"
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    def __init__(self):
+        self.received = asyncio.Queue()
+
+    def datagram_received(self, data, address):
+        self.received.put_nowait((data, address))
+
+
 ROUTES = {
     "": where,
     "sleep": sleep,
@@ -99,4 +128,5 @@ ROUTES = {
     "debug": debug,
     "signal": handled_signal,
     "process": process,
+    "datagrams": datagrams,
 }

@@ -15,7 +15,6 @@ UVLOOP_ALWAYS = {
     "tests.test_sockets.TestUVSockets.test_pseudosocket": "the repr of asyncio.TransportSocket is another",
     "tests.test_sockets.TestUVSockets.test_socket_close_loop_and_close": _IO_ENDS,
     "tests.test_sockets.TestUVSockets.test_socket_sync_remove": _OF_UVLOOP,
-    "tests.test_udp.Test_UV_UDP.test_send_after_close": "asyncio's datagram transport raises after its end",
     "tests.test_udp.Test_UV_UDP.test_udp_sendto_dns": "asyncio's datagram transport leaves names to the kernel",
     "tests.test_unix.Test_UV_Unix.test_epollhup": _BY_CLASS,
     "tests.test_tcp.Test_UV_TCP.test_create_server_buffered_1": _BY_CLASS,

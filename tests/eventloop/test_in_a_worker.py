@@ -158,6 +158,12 @@ def test_an_application_may_handle_signals_and_start_processes(server, loop):
 
 
 @each_loop
+def test_an_application_may_send_and_receive_datagrams(server, loop):
+    with server("loops:app", "--loop", loop) as s, ThreadPoolExecutor(4) as clients:
+        assert list(clients.map(lambda _: told(s, "/datagrams/100"), range(8))) == ["all"] * 8
+
+
+@each_loop
 def test_the_debug_mode_of_asyncio_tells_of_slow_callbacks(server, loop):
     with server("loops:app", "--loop", loop, env={"PYTHONASYNCIODEBUG": "1"}) as s:
         assert told(s, "/debug") is True

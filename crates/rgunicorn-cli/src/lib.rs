@@ -48,6 +48,8 @@ mod _rgunicorn {
     #[pymodule_export]
     use rgunicorn_eventloop::census::count_tasks_by;
     #[pymodule_export]
+    use rgunicorn_eventloop::datagram::DatagramTransport;
+    #[pymodule_export]
     use rgunicorn_eventloop::handle::Handle;
     #[pymodule_export]
     use rgunicorn_eventloop::handle::TimerHandle;

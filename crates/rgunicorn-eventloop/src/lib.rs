@@ -8,6 +8,7 @@
 //! thread sleeps ([`park`]).
 
 pub mod transport;
+pub mod datagram;
 mod complaint;
 mod flow;
 pub mod loop_core;
