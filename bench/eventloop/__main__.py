@@ -32,6 +32,7 @@ GOALS = {
     "echo_100k": 1.0,
     "streams_1k": 1.0,
     "streams_100k": 1.0,
+    "udp_1k": 1.0,
 }
 """How many times as fast as uvloop it should be."""
 

@@ -140,6 +140,49 @@ def streams_100k(loop):
     return _streams(loop, 100 * 1024, 500)
 
 
+def udp_1k(loop):
+    """Both ends are on the loop; one is connected to the other, which answers to whoever asked."""
+    rounds = 10_000
+
+    async def main():
+        done = loop.create_future()
+        server, _ = await loop.create_datagram_endpoint(_DatagramEcho, ("127.0.0.1", 0))
+        client, _ = await loop.create_datagram_endpoint(
+            lambda: _DatagramAsker(b"x" * 1024, rounds, done), remote_addr=server.get_extra_info("sockname")
+        )
+        await done
+        client.close()
+        server.close()
+        await asyncio.sleep(0.01)
+
+    loop.run_until_complete(main())
+    return rounds
+
+
+class _DatagramEcho(asyncio.DatagramProtocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, address):
+        self.transport.sendto(data, address)
+
+
+class _DatagramAsker(asyncio.DatagramProtocol):
+    def __init__(self, message, rounds, done):
+        self.message, self.rounds, self.done = message, rounds, done
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.sendto(self.message)
+
+    def datagram_received(self, data, address):
+        self.rounds -= 1
+        if self.rounds:
+            self.transport.sendto(self.message)
+        else:
+            self.done.set_result(None)
+
+
 class _Echo(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
@@ -222,6 +265,7 @@ CASES = [
     echo_100k,
     streams_1k,
     streams_100k,
+    udp_1k,
 ]
 
 
