@@ -28,6 +28,9 @@ APPS = Path(__file__).parent / "apps"
 RGUNICORN = Path(sys.executable).parent / "rgunicorn"
 DEADLINE = 15.0
 
+# A job in the background of a shell ignores INT, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def server():
