@@ -45,7 +45,11 @@ SITES = [
 
 def main() -> None:
     """Print a table."""
-    print("| application | | workers, MiB PSS each | master | all together |", "| --- | --- | ---: | ---: | ---: |", sep="\n")
+    print(
+        "| application | | workers, MiB PSS each | master | all together |",
+        "| --- | --- | ---: | ---: | ---: |",
+        sep="\n",
+    )
     for site in SITES:
         before = row(site, "without", ())
         after = row(site, "with preload", ("--preload",))

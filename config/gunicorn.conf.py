@@ -1,6 +1,6 @@
 """An example configuration: every setting of this version, with its default.
 
-    rgunicorn -c config/gunicorn.conf.py -k asgi myapp:app
+To serve with it: `rgunicorn -c config/gunicorn.conf.py -k asgi myapp:app`.
 """
 
 # Server socket

@@ -16,10 +16,8 @@ from collections import defaultdict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.routing import Route
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
-from starlette.websockets import WebSocketDisconnect
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 rooms: defaultdict[str, set[WebSocket]] = defaultdict(set)
 

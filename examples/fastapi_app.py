@@ -10,10 +10,8 @@ Start it from the repository's folder and try it:
 
 import logging
 
-from fastapi import BackgroundTasks
-from fastapi import FastAPI
-from pydantic import BaseModel
-from pydantic import PositiveInt
+from fastapi import BackgroundTasks, FastAPI
+from pydantic import BaseModel, PositiveInt
 
 app = FastAPI(title="Orders")
 logger = logging.getLogger(__name__)

@@ -2,8 +2,10 @@
 
     authority = Authority(tmp_path)
     mine = authority.issue("localhost")
-    with server("echo:app", *mine.flags) as s: ...
-    with authority.client().connect(s) as client: ...
+    with server("echo:app", *mine.flags) as s, authority.client().connect(s) as client:
+        client.get("/")
+
+The fixture `authority` is one for all tests of a module.
 """
 
 import datetime
@@ -85,9 +87,7 @@ class Authority:
             .not_valid_before(now() - DAY)
             .not_valid_after(now() + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(
-                x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True
-            )
+            .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -120,9 +120,7 @@ class Authority:
             .not_valid_before(now() - 2 * DAY)
             .not_valid_after(until or now() + 7 * DAY)
             .add_extension(x509.ExtendedKeyUsage([usages[usage]]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(list(map(general_name, names))), False)
@@ -153,7 +151,14 @@ class Authority:
         response = (
             ocsp.OCSPResponseBuilder()
             .add_response(
-                issued.certificate, self.certificate, hashes.SHA1(), ocsp.OCSPCertStatus.GOOD, now(), now() + DAY, None, None
+                issued.certificate,
+                self.certificate,
+                hashes.SHA1(),
+                ocsp.OCSPCertStatus.GOOD,
+                now(),
+                now() + DAY,
+                None,
+                None,
             )
             .responder_id(ocsp.OCSPResponderEncoding.HASH, self.certificate)
             .sign(self.key, hashes.SHA256())

@@ -21,7 +21,14 @@ from pathlib import Path
 from conftest import RGUNICORN, Lines
 
 DEADLINE = 30.0
-SETTINGS_FROM_OUTSIDE = ("GUNICORN_CMD_ARGS", "RGUNICORN_", "WEB_CONCURRENCY", "PORT", "FORWARDED_ALLOW_IPS", "SENDFILE")
+SETTINGS_FROM_OUTSIDE = (
+    "GUNICORN_CMD_ARGS",
+    "RGUNICORN_",
+    "WEB_CONCURRENCY",
+    "PORT",
+    "FORWARDED_ALLOW_IPS",
+    "SENDFILE",
+)
 TRACEBACK = "Traceback (most recent call last)"
 
 

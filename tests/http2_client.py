@@ -115,6 +115,7 @@ class Http2Client:
             self.h2.send_data(stream, data[:room], end_stream=end and len(data) <= room)
             data = data[room:]
             self.flush()
+
     def post(self, path, body, *headers):
         stream = self.begin(path, *headers, method="POST")
         self.send(stream, body, end=True)
@@ -199,4 +200,3 @@ class Http2Client:
 def frame(kind, flags, stream, payload=b""):
     """One frame, byte for byte."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-

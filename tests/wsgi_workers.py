@@ -4,5 +4,6 @@ import pytest
 
 WORKER_CLASSES = ["sync", "gthread"]
 
+
 def only_on(worker_class):
     return pytest.mark.parametrize("worker_class", [worker_class], indirect=True)

@@ -1,6 +1,5 @@
 """A configuration as it grows over the years, for gunicorn and rgunicorn alike: both read this file and do the same.
-
-    cd examples/gunicorn && rgunicorn shop:application
+To try it: `cd examples/gunicorn && rgunicorn shop:application`.
 """
 
 import os

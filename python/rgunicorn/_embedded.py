@@ -44,7 +44,9 @@ class Server:
     def __init__(self, app: str | Callable[..., Any], **settings: Any) -> None:
         without_meaning = sorted(_OF_PROCESSES & settings.keys())
         if without_meaning:
-            raise TypeError(f"settings of a command and its processes have no meaning here: {', '.join(without_meaning)}")
+            raise TypeError(
+                f"settings of a command and its processes have no meaning here: {', '.join(without_meaning)}"
+            )
         if settings.get("worker_class", "asgi") not in ("asgi", "gthread"):
             raise ValueError("worker_class is 'asgi' or 'gthread' (WSGI) here, and can be left out")
         self._app = app

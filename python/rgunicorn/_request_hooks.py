@@ -47,9 +47,7 @@ class RequestHooks:
         """The application wrote to the client's socket itself: what it answered is not known."""
         self._after(request, environ, Response(None, None, [], 0))
 
-    def after_asgi(
-        self, request: Request, status: int | None, headers: list[tuple[str, str]], sent: int
-    ) -> None:
+    def after_asgi(self, request: Request, status: int | None, headers: list[tuple[str, str]], sent: int) -> None:
         """`status` is None where there was nobody left to answer."""
         code = status or int(HTTPStatus.INTERNAL_SERVER_ERROR)
         self._after(request, request.as_environ(), Response(code, code, headers, sent))

@@ -152,4 +152,3 @@ def translate(hook: Callable[..., Any], config: Any, told: dict[str, Any]) -> di
             f"{type(given).__name__}: nobody can read the key in a context of Python's"
         )
     return given._told
-

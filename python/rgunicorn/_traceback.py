@@ -18,6 +18,4 @@ def render(error: BaseException) -> str:
 
 def _leads_there(frame: TracebackType) -> bool:
     file = frame.tb_frame.f_code.co_filename
-    return (
-        file.startswith((_HERE, "<frozen importlib")) or file.endswith(_IMPORT_MACHINERY)
-    )
+    return file.startswith((_HERE, "<frozen importlib")) or file.endswith(_IMPORT_MACHINERY)

@@ -14,21 +14,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-
-from command import Serving
-from command import eventually
-from command import kill_all
-from command import start
-from load import Load
-from load import lives
-from load import wait_for_death
-from soak.run import MIB
-from soak.run import kind
+from command import Serving, eventually, kill_all, start
+from load import Load, lives, wait_for_death
+from soak.run import MIB, kind
 
 APPS = Path(__file__).parents[1] / "supervisor" / "apps"
 BOOTING = re.compile(r"Booting worker with pid: (\d+)")

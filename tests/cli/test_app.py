@@ -4,7 +4,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from command import serving
 
 APPS = Path(__file__).parent / "apps"

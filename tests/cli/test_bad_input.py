@@ -8,10 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-
-from command import run
-from command import serving
-from command import text_of
+from command import run, serving, text_of
 
 APPS = Path(__file__).parent / "apps"
 

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from command import free_port
-from command import run
-from command import serving
+from command import free_port, run, serving
 
 APPS = Path(__file__).parent / "apps"
 

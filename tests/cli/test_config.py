@@ -6,10 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from command import run
-from command import serving
-from command import text_of
+from command import run, serving, text_of
 
 APPS = Path(__file__).parent / "apps"
 BOOTING = r"Booting worker with pid: (\d+)"

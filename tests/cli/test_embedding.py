@@ -15,9 +15,8 @@ from functools import wraps
 
 import httpx
 import pytest
-import uvloop
-
 import rgunicorn
+import uvloop
 
 pytestmark = pytest.mark.filterwarnings("error")
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

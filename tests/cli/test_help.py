@@ -7,7 +7,6 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-
 from command import run
 
 APPS = Path(__file__).parent / "apps"

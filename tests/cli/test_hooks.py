@@ -8,7 +8,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
 from command import run
 from rgunicorn._hooks import ARITIES
 

@@ -5,11 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from command import eventually
-from command import run
-from command import serving
-from command import text_of
+from command import eventually, run, serving, text_of
 
 APPS = Path(__file__).parent / "apps"
 DEFAULT = re.compile(
@@ -177,7 +173,14 @@ def test_the_error_log_may_be_a_file_and_stderr_is_silent(tmp_path):
 
 @pytest.mark.parametrize(
     "level, shown",
-    [("trace", {"TRACE", "DEBUG", "INFO"}), ("debug", {"DEBUG", "INFO"}), ("info", {"INFO"}), ("warning", set()), ("error", set()), ("critical", set())],
+    [
+        ("trace", {"TRACE", "DEBUG", "INFO"}),
+        ("debug", {"DEBUG", "INFO"}),
+        ("info", {"INFO"}),
+        ("warning", set()),
+        ("error", set()),
+        ("critical", set()),
+    ],
 )
 def test_the_log_level_is_the_least_that_is_shown(tmp_path, level, shown):
     path = tmp_path / "quiet.sock"

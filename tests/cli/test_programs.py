@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from command import DEADLINE, Ended, Serving, environment, kill_all
-
 from rgunicorn.app.base import BaseApplication
 from rgunicorn.config import Config
 

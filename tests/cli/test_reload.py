@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from command import eventually, run
 from load import Load
 

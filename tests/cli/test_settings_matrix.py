@@ -16,7 +16,6 @@ import psutil
 import pytest
 from client import Client
 from command import eventually, run, serving, text_of
-
 from rgunicorn._hooks import ARITIES
 
 TESTS = Path(__file__).parents[1]
@@ -565,8 +564,15 @@ SEEN_ELSEWHERE = {
     **dict.fromkeys(ARITIES, "cli/test_hooks.py"),
     **dict.fromkeys(
         [
-            "ca_certs", "cert_reqs", "certificates", "ciphers", "crl_file", "keyfile_password", "ocsp_file",
-            "self_signed", "ssl_minimum_version",
+            "ca_certs",
+            "cert_reqs",
+            "certificates",
+            "ciphers",
+            "crl_file",
+            "keyfile_password",
+            "ocsp_file",
+            "self_signed",
+            "ssl_minimum_version",
         ],
         "tls/test_settings.py",
     ),

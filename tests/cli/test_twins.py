@@ -5,7 +5,6 @@ lines of the error log that monitoring matches, and the exit code.
 """
 
 import json
-import os
 import re
 import signal
 import sys
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from client import Client
 from command import eventually, serving, start
 

@@ -247,6 +247,7 @@ def test_a_paused_endpoint_leaves_datagrams_where_they_are(loop):
 
 def test_a_protocol_that_pauses_gets_no_more(loop):
     needs_pauses(loop)
+
     class Pausing(Protocol):
         def datagram_received(self, data, address):
             super().datagram_received(data, address)

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import WSMsgType, web
+
 from bench.backends import POSTGRES_ITEMS, REDIS_ITEMS, backend, missing_programs
 
 APPS = Path(__file__).parent / "apps"

@@ -19,7 +19,7 @@ LOGGED = {
     ),
     "line-of-the-second": (GET + b"Host: y\r\n\r\n", 'duplicate host header field: "Host: y"'),
     "escaped": (
-        GET + b"x-name: \x1b[2J\x7f\xe9\"\\\r\n\r\n",
+        GET + b'x-name: \x1b[2J\x7f\xe9"\\\r\n\r\n',
         r'invalid character in a header field value: "x-name: \x1b[2J\x7f\xe9\"\x5c"',
     ),
     "line-feed": (

@@ -11,16 +11,13 @@ import random
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
-
 from client import Client
 from command import eventually
 from conftest import running
-from nginx import NGINX
-from nginx import nginx
+from nginx import NGINX, nginx
 from smuggling import probes
 
 PROBES = probes()
@@ -260,7 +257,9 @@ def fronts(tmp_path_factory):
             if variant not in started:
                 server, ledger = stack.enter_context(ledger_server())
                 folder = tmp_path_factory.mktemp("nginx")
-                port = stack.enter_context(nginx(CONFIGURATION, folder, upstream=server.port, variant=VARIANTS[variant]))
+                port = stack.enter_context(
+                    nginx(CONFIGURATION, folder, upstream=server.port, variant=VARIANTS[variant])
+                )
                 started[variant] = Front(port, folder / "access.log", ledger, variant)
             return started[variant]
 

@@ -72,7 +72,9 @@ def test_a_client_that_sends_no_more_is_answered(client):
 
 
 def test_files_are_sent(client):
-    assert client.fetch("/file").body == open(__file__.replace("http2/test_wsgi.py", "apps/wsgi_streams.py"), "rb").read()
+    assert (
+        client.fetch("/file").body == open(__file__.replace("http2/test_wsgi.py", "apps/wsgi_streams.py"), "rb").read()
+    )
 
 
 def test_the_socket_of_a_connection_is_not_given_away(client):

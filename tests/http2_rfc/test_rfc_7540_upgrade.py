@@ -6,6 +6,8 @@ Of the reference servers only hypercorn offers it.
 import base64
 
 import pytest
+from http2_rfc import servers
+from http2_rfc.servers import HELLO
 from http2_wire import (
     ACK,
     DATA,
@@ -21,8 +23,6 @@ from http2_wire import (
     data,
     settings,
 )
-from http2_rfc import servers
-from http2_rfc.servers import HELLO
 
 
 @pytest.fixture(scope="module")

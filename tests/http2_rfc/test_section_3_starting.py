@@ -3,6 +3,7 @@
 import ssl
 
 import pytest
+from http2_rfc.servers import HELLO, context_for
 from http2_wire import (
     ACK,
     END_HEADERS,
@@ -20,7 +21,6 @@ from http2_wire import (
     settings,
     window_update,
 )
-from http2_rfc.servers import HELLO, context_for
 
 FRAMES_THAT_ARE_NOT_SETTINGS = {
     "PING": ping(),

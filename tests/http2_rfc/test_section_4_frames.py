@@ -1,6 +1,7 @@
 """RFC 9113 section 4: the format and size of frames, field blocks."""
 
 import pytest
+from http2_rfc.servers import BIG, HELLO
 from http2_wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
@@ -31,7 +32,6 @@ from http2_wire import (
     settings,
     window_update,
 )
-from http2_rfc.servers import BIG, HELLO
 
 RESERVED_BIT = 1 << 31
 

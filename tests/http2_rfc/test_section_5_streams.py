@@ -1,6 +1,7 @@
 """RFC 9113 section 5: the states, identifiers and number of streams, errors, extensions."""
 
 import pytest
+from http2_rfc.servers import HELLO
 from http2_wire import (
     CANCEL,
     CONTINUATION,
@@ -26,7 +27,6 @@ from http2_wire import (
     rst_stream,
     window_update,
 )
-from http2_rfc.servers import HELLO
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import signal
 
 import pytest
-from http2_wire import END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR, RST_STREAM, data, ping
 from http2_rfc import servers
 from http2_rfc.servers import BIG, HELLO
+from http2_wire import END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR, RST_STREAM, data, ping
 
 
 @pytest.fixture(params=["cleartext", "tls"])

@@ -1,6 +1,7 @@
 """RFC 9113 section 6.9: WINDOW_UPDATE and the windows. Every test checks that no frame exceeds a window (Rules)."""
 
 import pytest
+from http2_rfc.servers import BIG, HELLO
 from http2_wire import (
     DATA,
     DEFAULT_WINDOW,
@@ -19,7 +20,6 @@ from http2_wire import (
     frame,
     window_update,
 )
-from http2_rfc.servers import BIG, HELLO
 
 
 def reading_slowly(target, *pairs):

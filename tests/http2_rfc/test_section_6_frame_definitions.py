@@ -1,6 +1,7 @@
 """RFC 9113 section 6: each type of frame. Flow control has a file of its own: test_section_6_9_flow_control.py."""
 
 import pytest
+from http2_rfc.servers import HELLO
 from http2_wire import (
     ACK,
     CONTINUATION,
@@ -39,7 +40,6 @@ from http2_wire import (
     rst_stream,
     settings,
 )
-from http2_rfc.servers import HELLO
 
 
 def open_post(client, *more):

@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+from http2_rfc.servers import BIG, HELLO
 from http2_wire import (
     CANCEL,
     DATA,
@@ -23,7 +24,6 @@ from http2_wire import (
     literal,
     rst_stream,
 )
-from http2_rfc.servers import BIG, HELLO
 
 numbers = itertools.count()
 

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from pydantic import BaseModel
-from soak.content import SIZES
-from soak.content import content
+from soak.content import SIZES, content
 
 files = Path(tempfile.mkdtemp(prefix="rgunicorn-soak-"))
 api = FastAPI()

@@ -15,8 +15,7 @@ from collections import Counter
 
 import httpx
 from smuggling import probes
-from soak.content import SIZES
-from soak.content import content
+from soak.content import SIZES, content
 
 GOOD, HASTY, SLOW = 16, 8, 24
 DEADLINE = 60.0

@@ -17,17 +17,13 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-
-from command import Serving
-from command import kill_all
-from command import start
+from command import Serving, kill_all, start
 
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {"PYTHONPATH": str(TESTS)}

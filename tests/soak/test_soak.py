@@ -1,9 +1,7 @@
 """A short soak, so that the long one (scripts/soak) is known to work."""
 
 import pytest
-from soak.run import ALONE
-from soak.run import FLAGS
-from soak.run import soak
+from soak.run import ALONE, FLAGS, soak
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ async def rooms(receive, send):
 
 
 async def stall(receive, send):
-    while (event := await receive())["type"] == "websocket.receive":
+    while (await receive())["type"] == "websocket.receive":
         await asyncio.sleep(0.05)
 
 

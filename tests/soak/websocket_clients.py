@@ -12,8 +12,7 @@ import sys
 import websockets
 from frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, close, frame
 from soak.clients import DEADLINE, HASTY, SLOW, Clients, Wire, Wrong, compare, print_outcome
-from soak.content import SIZES
-from soak.content import content
+from soak.content import SIZES, content
 from soak.websocket_streams import Http2
 
 GOOD = 12
@@ -99,7 +98,14 @@ class WebSockets(Clients):
 
     async def run(self, seconds):
         good = [self.good() for _ in range(GOOD)]
-        hasty = [self.leave_within, self.broken, self.denied, self.goodbye_at_once, self.noise_after_goodbye, self.flood]
+        hasty = [
+            self.leave_within,
+            self.broken,
+            self.denied,
+            self.goodbye_at_once,
+            self.noise_after_goodbye,
+            self.flood,
+        ]
         slow = [self.vanish, self.vanish_for_good, self.stop_reading, self.pings_only, self.pings_and_pongs]
         slow += [self.stalled, self.half_a_message]
         bad = [self.bad(hasty) for _ in range(HASTY)] + [self.bad(slow) for _ in range(SLOW)]
@@ -307,7 +313,9 @@ class WebSockets(Clients):
         await socket.upgrade("/stall")
         try:
             for _ in range(100):
-                await asyncio.wait_for(socket.send(frame(BINARY, content(self.random.choice((10, 4_000, 70_000))))), 0.5)
+                await asyncio.wait_for(
+                    socket.send(frame(BINARY, content(self.random.choice((10, 4_000, 70_000))))), 0.5
+                )
         except asyncio.TimeoutError:
             pass
         self.leave(socket)

@@ -15,8 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from soak.content import SIZES
-from soak.content import content
+from soak.content import SIZES, content
 
 files = Path(tempfile.mkdtemp(prefix="rgunicorn-soak-"))
 atexit.register(shutil.rmtree, files, ignore_errors=True)

@@ -8,12 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from command import environment
-from command import eventually
-from command import free_port
-from command import run
-from command import text_of
+from command import environment, eventually, free_port, run, text_of
 from conftest import RGUNICORN
 from load import wait_for_death
 

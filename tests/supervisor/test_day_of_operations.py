@@ -11,13 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from client import Client
 from command import eventually
-from load import Load
-from load import lives
-from load import wait_for_any_death
-from load import wait_for_death
+from load import Load, lives, wait_for_any_death, wait_for_death
 
 APPS = Path(__file__).parent / "apps"
 BOOTING = r"Booting worker with pid: (\d+)"

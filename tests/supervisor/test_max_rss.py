@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from command import eventually
-from command import run
+from command import eventually, run
 from load import wait_until_all_serve
 
 APPS = Path(__file__).parent / "apps"

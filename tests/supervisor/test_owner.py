@@ -15,11 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from command import eventually
-from command import run
-from command import serving
-from command import text_of
+from command import eventually, run, serving, text_of
 from conftest import RGUNICORN
 
 APPS = Path(__file__).parent / "apps"

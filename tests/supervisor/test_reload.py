@@ -4,10 +4,7 @@ import os
 import signal
 
 import pytest
-
-from load import live_workers
-from load import wait_for_death
-from load import wait_until_all_serve
+from load import live_workers, wait_for_death, wait_until_all_serve
 
 BOOTING = r"Booting worker with pid: (\d+)"
 GOOD = """

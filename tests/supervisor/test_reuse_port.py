@@ -7,11 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import psutil
-
-from command import eventually
-from command import free_port
-from command import run
-from command import serving
+from command import eventually, free_port, run, serving
 from load import wait_for_death
 
 APPS = Path(__file__).parent / "apps"

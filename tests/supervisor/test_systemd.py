@@ -13,12 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from command import Serving
-from command import environment
-from command import kill_all
-from command import serving
-from command import text_of
+from command import Serving, environment, kill_all, serving, text_of
 from conftest import RGUNICORN
 from load import wait_for_death
 

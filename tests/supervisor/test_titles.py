@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from command import eventually
 
 APPS = Path(__file__).parent / "apps"

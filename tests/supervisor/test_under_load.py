@@ -9,11 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from load import Load
-from load import live_workers
-from load import wait_for_any_death
-from load import wait_for_death
+from load import Load, live_workers, wait_for_any_death, wait_for_death
 
 APPS = Path(__file__).parent / "apps"
 REPEATS = int(os.environ.get("TEST_REPEATS", "20"))

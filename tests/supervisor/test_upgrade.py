@@ -12,17 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from command import environment
-from command import eventually
-from command import free_port
-from command import kill_all
-from command import run
-from command import serving
-from command import text_of
-from load import live_workers
-from load import lives
-from load import wait_for_death
+from command import environment, eventually, free_port, kill_all, run, serving, text_of
+from load import live_workers, lives, wait_for_death
 
 APPS = Path(__file__).parent / "apps"
 NEW_MASTER = r"Starting a new master with pid: (\d+)"

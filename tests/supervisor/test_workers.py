@@ -7,10 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from load import live_workers
-from load import wait_for_death
-from load import wait_until_all_serve
+from load import live_workers, wait_for_death, wait_until_all_serve
 
 APPS = Path(__file__).parent / "apps"
 BOOTING = r"Booting worker with pid: (\d+)"

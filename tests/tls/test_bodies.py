@@ -5,6 +5,7 @@ import os
 import socket
 
 import pytest
+
 BLOCKS = bytes(range(256)) * 256 * 160  # what apps/over_tls.py sends
 
 WORKERS = {"asgi": "over_tls:asgi", "sync": "over_tls:wsgi", "gthread": "over_tls:wsgi"}

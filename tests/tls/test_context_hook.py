@@ -70,7 +70,10 @@ def test_it_changes_certificates_clients_and_ciphers(server, config, authority):
 @pytest.mark.parametrize(
     "lines,words",
     [
-        (["return ssl.create_default_context()"], ["must return what default_ssl_context_factory() gives", "SSLContext"]),
+        (
+            ["return ssl.create_default_context()"],
+            ["must return what default_ssl_context_factory() gives", "SSLContext"],
+        ),
         (["return None"], ["must return what default_ssl_context_factory() gives", "NoneType"]),
         ([FACTORY, "context.sni_callback = print", "return context"], ["SSLContext.sni_callback", "`certificates`"]),
         ([FACTORY, "context.set_alpn_protocols(['h2'])", "return context"], ["set_alpn_protocols", "http_protocols"]),

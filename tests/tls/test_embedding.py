@@ -4,8 +4,6 @@ import asyncio
 import os
 
 import httpx
-import pytest
-
 import rgunicorn
 
 

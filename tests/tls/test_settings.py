@@ -82,14 +82,20 @@ def test_what_is_wrong_with_files_is_said_in_a_line(authority, mine, tmp_path):
         (("--certfile", mine.certfile, "--keyfile", empty), ("keyfile = ", "holds no private key")),
         (("--certfile", mine.certfile, "--keyfile", other.keyfile), ("keyfile = ", "the key of another certificate")),
         (("--certfile", mine.certfile, "--keyfile", sealed), ("keyfile = ", "set keyfile_password")),
-        (("--certfile", mine.certfile, "--keyfile", sealed, "--keyfile-password", "wrong"), ("keyfile = ", "does not decrypt")),
+        (
+            ("--certfile", mine.certfile, "--keyfile", sealed, "--keyfile-password", "wrong"),
+            ("keyfile = ", "does not decrypt"),
+        ),
         (("--certfile", mine.certfile, "--keyfile", old), ("keyfile = ", "openssl pkcs8 -topk8")),
         (("--keyfile", mine.keyfile), ("keyfile = ", "set certfile")),
         ((*mine.flags, "--cert-reqs", "2"), ("cert_reqs = ", "needs ca_certs")),
         ((*mine.flags, "--cert-reqs", "3"), ("cert_reqs = ", "from 0 to 2")),
         ((*mine.flags, "--cert-reqs", "1", "--ca-certs", empty), ("ca_certs = ", "holds no certificate")),
         ((*mine.flags, "--certificate", ":"), ("certificates = ", "CERTFILE:KEYFILE")),
-        ((*mine.flags, "--certificate", f"{mine.certfile}:{other.keyfile}"), ("certificates = ", "another certificate")),
+        (
+            (*mine.flags, "--certificate", f"{mine.certfile}:{other.keyfile}"),
+            ("certificates = ", "another certificate"),
+        ),
         ((*mine.flags, "--ciphers", "ECDHE-RSA-AES129-GCM-SHA256"), ("ciphers = ", "ECDHE-RSA-AES128-GCM-SHA256")),
         ((*mine.flags, "--ssl-minimum-version", "TLSv1.1"), ("ssl_minimum_version = ", "TLSv1.2")),
         ((*mine.flags, "--self-signed"), ("self_signed = ", "there is a certfile")),
@@ -250,4 +256,3 @@ class TestClientCertificates:
     def test_nobody_is_asked_with_0(self, server, authority, mine, theirs):
         with server("scopes:dump", *mine.flags, "--ca-certs", authority.file) as s:
             assert self.told(authority.client(theirs), s)["client_cert_chain"] == []
-

@@ -315,9 +315,9 @@ def test_hooks_are_called_around_a_websocket(server, tmp_path):
     config = tmp_path / "hooks.py"
     config.write_text(
         "import sys\n"
-        "def pre_request(worker, req): print('note: {\"event\": \"pre\"}', file=sys.stderr, flush=True)\n"
+        'def pre_request(worker, req): print(\'note: {"event": "pre"}\', file=sys.stderr, flush=True)\n'
         "def post_request(worker, req, environ, resp):\n"
-        "    print('note: {\"event\": \"post\", \"status\": \"%s\"}' % resp.status, file=sys.stderr, flush=True)\n"
+        '    print(\'note: {"event": "post", "status": "%s"}\' % resp.status, file=sys.stderr, flush=True)\n'
     )
     with server("sockets:echo", "-c", config) as s, RawSocket(s) as ws:
         s.wait_for_note("pre")

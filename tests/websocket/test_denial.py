@@ -34,7 +34,9 @@ def test_a130_b54_a_status_that_is_none_is_an_error_of_the_application(server):
 def test_a130_nothing_else_may_follow_the_head_of_a_denial(server):
     with server("sockets:deny_by_path") as s, RawSocket(s, "/accept", begin=False) as ws:
         s.expect_errors()
-        s.wait_for_line("RuntimeError: Expected ASGI message 'websocket.http.response.body', but got 'websocket.accept'")
+        s.wait_for_line(
+            "RuntimeError: Expected ASGI message 'websocket.http.response.body', but got 'websocket.accept'"
+        )
         assert ws.read_response().status == 500
 
 

@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
+import rgunicorn
 import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-
-import rgunicorn
 
 
 async def echo(scope, receive, send):

@@ -14,9 +14,7 @@ import anyio.to_thread
 import httpx
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
-from starlette.responses import PlainTextResponse
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 routes = []

@@ -5,15 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from quart import Quart
-from quart import abort
-from quart import g
-from quart import jsonify
-from quart import redirect
-from quart import request
-from quart import session
-from quart import stream_with_context
-from quart import url_for
+from quart import Quart, abort, g, jsonify, redirect, request, session, stream_with_context, url_for
 
 app = Quart(__name__)
 app.secret_key = "not a secret"

@@ -1,21 +1,13 @@
 """WebSockets as the documentation of each framework shows them. Served by tests/frameworks/test_websockets.py."""
 
 import socketio
-from fastapi import Depends
-from fastapi import FastAPI
-from fastapi import Query
-from fastapi import WebSocket
-from fastapi import WebSocketDisconnect
-from fastapi import WebSocketException
-from fastapi import status
-from quart import Quart
-from quart import websocket
+from fastapi import Depends, FastAPI, Query, WebSocket, WebSocketDisconnect, WebSocketException, status
+from quart import Quart, websocket
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 # FastAPI: a room, a dependency and a denial.
 
