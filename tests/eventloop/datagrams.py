@@ -11,14 +11,6 @@ LOOPS = {"ours": eventloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
 SENDS_EMPTY = sys.version_info >= (3, 13)
 
 
-def loop_of(kind):
-    """For a fixture."""
-    loop = LOOPS[kind]()
-    yield loop
-    run_briefly(loop)
-    loop.close()
-
-
 def needs_pauses(loop):
     """asyncio's own transports of datagrams cannot pause before Python 3.11."""
     if sys.version_info < (3, 11) and not isinstance(loop, eventloop.EventLoop):

@@ -6,22 +6,9 @@ import os
 import socket
 
 import pytest
-from eventloop.datagrams import LOOPS, Protocol, bound, close, endpoint, loop_of, run_briefly, until
+from eventloop.datagrams import Protocol, bound, close, endpoint, run_briefly, until
 
 TOO_LARGE = b"x" * 70_000
-
-
-@pytest.fixture(params=LOOPS)
-def loop(request):
-    yield from loop_of(request.param)
-
-
-@pytest.fixture
-def reports(loop):
-    """What the loop's exception handler was given."""
-    reports = []
-    loop.set_exception_handler(lambda loop, context: reports.append(context))
-    return reports
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", 65536), ("127.0.0.1", -1), ("127.0.0.1", "80"), None, "x", ()])

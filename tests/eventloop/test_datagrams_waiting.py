@@ -6,31 +6,16 @@ import socket
 
 import pytest
 from eventloop.datagrams import (
-    LOOPS,
     SENDS_EMPTY,
     Protocol,
     bound,
     close,
     endpoint,
-    loop_of,
     needs_pauses,
     run_briefly,
     until,
 )
 from rgunicorn import eventloop
-
-
-@pytest.fixture(params=LOOPS)
-def loop(request):
-    yield from loop_of(request.param)
-
-
-@pytest.fixture
-def reports(loop):
-    """What the loop's exception handler was given."""
-    reports = []
-    loop.set_exception_handler(lambda loop, context: reports.append(context))
-    return reports
 
 
 class Full:
