@@ -28,8 +28,11 @@ APPS = Path(__file__).parent / "apps"
 RGUNICORN = Path(sys.executable).parent / "rgunicorn"
 DEADLINE = 15.0
 
-# A job in the background of a shell ignores INT, and so would all that it starts.
+# A job in the background of a shell ignores INT, under nohup HUP, and so would all that it starts. What has a handler
+# begins anew with its default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
