@@ -11,6 +11,7 @@ use rgunicorn_websocket::Event;
 use rgunicorn_websocket::Failure;
 use rgunicorn_websocket::Handshake;
 use rgunicorn_websocket::LONGEST_CONTROL;
+use rgunicorn_websocket::Large;
 use rgunicorn_websocket::Level;
 use rgunicorn_websocket::MemoryLevel;
 use rgunicorn_websocket::Message;
@@ -41,6 +42,27 @@ pub(crate) fn fuzz_frames(switches: u8, input: &[u8]) {
         // Where compressed text is wrong in two ways, how it arrives decides which is noticed.
         assert_eq!(failure.is_some(), other_failure.is_some());
         assert!(deflate.is_some() || failure == other_failure);
+    }
+    for piece in [1, 7, 200, input.len().max(1)] {
+        let (large_events, ending) = hear_large(receiver(), input, piece);
+        match ending {
+            Ending::Used => assert_eq!((&large_events, None), (&events, failure)),
+            Ending::Failure(large) => {
+                assert_eq!(
+                    large_events, events,
+                    "with large messages, in pieces of {piece}"
+                );
+                assert!(deflate.is_some() || failure == Some(large));
+            }
+            // What is no text is noticed at once, or at the end.
+            Ending::InLarge => {
+                assert_eq!(
+                    large_events, events,
+                    "before a large message, in pieces of {piece}"
+                );
+                assert!(matches!(failure, None | Some(Failure::Text)));
+            }
+        }
     }
 }
 
@@ -176,6 +198,62 @@ fn hear(mut receiver: Receiver, input: &[u8], piece: usize) -> (Vec<String>, Opt
         assert!(rest.is_empty(), "not all of the input was used");
     }
     (events, None)
+}
+
+/// How an input ended of which large messages were taken.
+enum Ending {
+    Used,
+    Failure(Failure),
+    /// There should have been more of one.
+    InLarge,
+}
+
+/// The same by who takes the payloads of large messages itself.
+fn hear_large(mut receiver: Receiver, input: &[u8], piece: usize) -> (Vec<String>, Ending) {
+    let mut events = Vec::new();
+    let mut arriving: Option<(Large, Vec<u8>)> = None;
+    for piece in input.chunks(piece) {
+        let mut piece = piece.to_vec();
+        let mut rest = piece.as_mut_slice();
+        loop {
+            if let Some((large, payload)) = &mut arriving {
+                let missing = large.length - payload.len();
+                let (taken, left) = rest.split_at_mut(missing.min(rest.len()));
+                payload.extend_from_slice(taken);
+                rest = left;
+                if payload.len() < large.length {
+                    break;
+                }
+                let kept = receiver.end_large(large, payload, |heard| {
+                    heard
+                        .message()
+                        .map(|message| checked(Event::Message(message)))
+                });
+                arriving = None;
+                match kept {
+                    Ok(event) => events.push(event),
+                    Err(failure) => return (events, Ending::Failure(failure)),
+                }
+            }
+            if let Some(large) = receiver.begin_large(&mut rest, |_, _| true) {
+                assert!(large.length <= LIMIT);
+                arriving = Some((large, Vec::new()));
+                continue;
+            }
+            match receiver.receive(&mut rest) {
+                Ok(Some(event)) => events.push(checked(event)),
+                Ok(None) => break,
+                Err(failure) => return (events, Ending::Failure(failure)),
+            }
+        }
+        assert!(rest.is_empty(), "not all of the input was used");
+    }
+    let ending = if arriving.is_some() {
+        Ending::InLarge
+    } else {
+        Ending::Used
+    };
+    (events, ending)
 }
 
 /// The event in words, after a look at what must hold for it.

@@ -33,7 +33,7 @@ pub(crate) const COMPRESSED: u8 = 0x40;
 pub const LONGEST_CONTROL: usize = 125;
 
 /// The most bytes that a head has: two, a length of 8, a mask of 4.
-pub(crate) const LONGEST_HEAD: usize = 14;
+pub const LONGEST_HEAD: usize = 14;
 
 const LAST: u8 = 0x80;
 const MASKED: u8 = 0x80;

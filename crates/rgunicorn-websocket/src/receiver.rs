@@ -2,7 +2,7 @@
 //!
 //! A frame that is whole in the input is handed out from there. What is cut is unmasked and
 //! gathered: a head in a few bytes, a control frame in 125, a message in one buffer that never
-//! outgrows the limit.
+//! outgrows the limit. A large message may be taken by the caller instead ([`large`]).
 
 use std::cell::Cell;
 
@@ -24,6 +24,10 @@ use crate::mask::turned;
 use crate::settings::Role;
 use crate::settings::SessionSettings;
 use crate::text::TextCheck;
+
+mod large;
+
+pub use large::Large;
 
 /// One side's ear.
 #[derive(Debug)]

@@ -215,6 +215,23 @@ proptest! {
     }
 
     #[test]
+    fn large_messages_are_heard_the_same_by_who_takes_them(
+        switches in any::<u8>(),
+        sent in vec((message(), vec(any::<prop::sample::Index>(), 0..2)), 1..4),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let frame = if switches & 1 == 0 { masked } else { unmasked };
+        let mut bytes = Vec::new();
+        for (message, cuts) in &sent {
+            let message = message.message().unwrap();
+            let first = if matches!(message, Message::Text(_)) { 0x81 } else { 0x82 };
+            let payload = message.payload();
+            bytes.extend(fragments(frame, first, &payload[..payload.len().min(700)], cuts));
+        }
+        websocket_bodies::fuzz_frames(switches, &bytes[..end.index(bytes.len() + 1)]);
+    }
+
+    #[test]
     fn any_offer_is_refused_or_answered_with_what_is_understood(
         offer in "(permessage-deflate|[;,= ]|(server|client)_(no_context_takeover|max_window_bits)|\"?[0-9]{1,2}\"?|\n){0,12}",
     ) {
