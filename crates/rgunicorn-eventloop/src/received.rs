@@ -1,6 +1,5 @@
 //! Bytes from a socket, as Python's.
 
-use std::ffi::c_int;
 use std::io;
 use std::os::fd::RawFd;
 
@@ -8,6 +7,8 @@ use nix::libc;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use crate::landing::_PyBytes_Resize;
 
 /// As much as is received at once; asyncio's own transports do the same.
 pub(crate) const MOST: usize = 256 * 1024;
@@ -23,11 +24,6 @@ pub(crate) fn receive_copied<'py>(
 ) -> io::Result<Bound<'py, PyBytes>> {
     let count = receive(descriptor, buffer)?;
     Ok(PyBytes::new(py, &buffer[..count]))
-}
-
-#[expect(unsafe_code, reason = "pyo3 keeps the function to itself")]
-unsafe extern "C" {
-    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> c_int;
 }
 
 /// Receives into a bytes object, which shrinks to what came.

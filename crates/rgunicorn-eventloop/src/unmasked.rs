@@ -49,10 +49,9 @@ pub fn to_ascii<'py>(
 }
 
 /// Writes all of `masked` to `plain`, which is as long. Answers the bits that any of it has.
-fn unmask(masked: &[u8], mask: [u8; 4], plain: &mut [MaybeUninit<u8>]) -> u8 {
+pub(crate) fn unmask(masked: &[u8], mask: [u8; 4], plain: &mut [MaybeUninit<u8>]) -> u8 {
     assert_eq!(masked.len(), plain.len());
-    let key = u32::from_ne_bytes(mask);
-    let key = u64::from(key) << 32 | u64::from(key);
+    let key = doubled(mask);
     // Without branches and by whole words, so that the compiler makes vectors of it.
     let (words, rest) = masked.as_chunks::<8>();
     let (places, last) = plain.as_chunks_mut::<8>();
@@ -71,6 +70,32 @@ fn unmask(masked: &[u8], mask: [u8; 4], plain: &mut [MaybeUninit<u8>]) -> u8 {
     }
     bits
 }
+
+/// Moves what is in `bytes` behind a gap down over it, and takes the mask off.
+pub(crate) fn unmask_down(bytes: &mut [u8], gap: usize, mask: [u8; 4]) {
+    let key = doubled(mask);
+    let length = bytes.len() - gap;
+    let mut done = 0;
+    while let Some(block) = bytes[done + gap..].first_chunk::<BLOCK>() {
+        let mut block = *block; // before its place is written, which may overlap
+        for word in block.as_chunks_mut::<8>().0 {
+            *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+        }
+        bytes[done..done + BLOCK].copy_from_slice(&block);
+        done += BLOCK;
+    }
+    for (index, key) in (done..length).zip(mask.into_iter().cycle()) {
+        bytes[index] = bytes[index + gap] ^ key;
+    }
+}
+
+fn doubled(mask: [u8; 4]) -> u64 {
+    let key = u32::from_ne_bytes(mask);
+    u64::from(key) << 32 | u64::from(key)
+}
+
+/// As much as a processor's registers hold; a multiple of the mask.
+const BLOCK: usize = 128;
 
 /// How much of a text is looked at before memory is taken for all of it.
 const LOOK: usize = 256;
