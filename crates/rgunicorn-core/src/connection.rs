@@ -192,8 +192,7 @@ impl Connection {
         if self.wants_input(&input) {
             self.reading.set(Reading::Awaited);
             let mut context = Context::from_waker(self.readiness.waker());
-            let filled = input.fill(&mut self.stream.borrow_mut(), &mut context, &self.state);
-            if filled == Filled::Some {
+            if self.fill(&mut input, &mut context) == Filled::Some {
                 self.readiness.mark();
             }
         }

@@ -31,6 +31,7 @@ use crate::response::reason;
 use crate::socket::Socket;
 use crate::spool::Spool;
 use crate::spool::Spooled;
+use crate::tunnel::Placement;
 use crate::tunnel::Watcher;
 
 mod watched;
@@ -111,6 +112,7 @@ pub struct Exchange {
     pub(crate) outlasts_client: Cell<bool>,
     /// Whether what comes and goes is another protocol's.
     pub(crate) is_tunnel: Cell<bool>,
+    pub(crate) placement: Cell<Placement>,
     watcher: RefCell<Option<Rc<dyn Watcher>>>,
     /// Whether the watcher is at the input right now.
     pub(crate) feeding: Cell<bool>,
@@ -248,6 +250,7 @@ impl Exchange {
             ends_connection: Cell::new(false),
             outlasts_client: Cell::new(false),
             is_tunnel: Cell::new(false),
+            placement: Cell::default(),
             watcher: RefCell::default(),
             feeding: Cell::new(false),
         }
@@ -288,6 +291,7 @@ impl Exchange {
         self.ends_connection.set(false);
         self.outlasts_client.set(false);
         self.is_tunnel.set(false);
+        self.placement.take();
     }
 
     pub(crate) fn liveness(&self) -> Liveness {

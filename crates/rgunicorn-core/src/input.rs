@@ -1,8 +1,11 @@
 //! The bytes a client sent and nobody has used yet, and how to read a body from them.
 
 use std::io;
+use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+
+use tokio::io::AsyncRead;
 
 use crate::exchange::BodyState;
 use crate::exchange::Inbound;
@@ -17,6 +20,7 @@ use crate::settings::BODY_HIGH_WATER;
 use crate::settings::READ_SIZE;
 use crate::state::State;
 use crate::stream::Stream;
+use crate::tunnel::Watcher;
 
 /// Read at once before others get their turn.
 const READ_BUDGET: usize = 4 * READ_SIZE;
@@ -32,6 +36,8 @@ pub(crate) struct Input {
     pub(crate) end: End,
     /// Bytes read from the socket so far.
     pub(crate) received: u64,
+    /// Whether some went to where a tunnel's watcher wants them, which was not told.
+    pub(crate) landed: bool,
 }
 
 /// Whether the client can still send.
@@ -101,21 +107,64 @@ impl Input {
         let mut budget = READ_BUDGET;
         while self.end == End::Open {
             self.make_room(state);
-            match stream.poll_fill(context, &mut self.buffer) {
-                Poll::Pending => return Filled::All,
-                Poll::Ready(Ok(0)) => self.end = End::Reached,
-                Poll::Ready(Err(_)) => self.end = End::Broken,
-                Poll::Ready(Ok(count)) => {
-                    self.received += count as u64;
-                    state.read.set(state.read.get() + count);
-                    if count >= budget {
-                        return Filled::Some;
-                    }
-                    budget -= count;
-                }
+            let outcome = stream.poll_fill(context, &mut self.buffer);
+            if let Some(filled) = self.note(outcome, &mut budget, state) {
+                return filled;
             }
         }
         Filled::All
+    }
+
+    /// The same to where `watcher` wants it, and where it does not, to our own memory.
+    pub(crate) fn land(
+        &mut self,
+        stream: &mut Stream,
+        context: &mut Context<'_>,
+        state: &State,
+        watcher: &dyn Watcher,
+    ) -> Filled {
+        let mut budget = READ_BUDGET;
+        while self.end == End::Open {
+            let mut outcome = None;
+            watcher.land(&mut |room| {
+                let spare = room.remaining();
+                if spare > 0 {
+                    let polled = Pin::new(&mut *stream).poll_read(context, room);
+                    outcome = Some(polled.map_ok(|()| spare - room.remaining()));
+                }
+            });
+            let Some(outcome) = outcome else {
+                return self.fill(stream, context, state);
+            };
+            self.landed |= matches!(outcome, Poll::Ready(Ok(1..)));
+            if let Some(filled) = self.note(outcome, &mut budget, state) {
+                return filled;
+            }
+        }
+        Filled::All
+    }
+
+    /// Takes note of what a read came to. Answers how the reading ends, if it does.
+    fn note(
+        &mut self,
+        outcome: Poll<io::Result<usize>>,
+        budget: &mut usize,
+        state: &State,
+    ) -> Option<Filled> {
+        match outcome {
+            Poll::Pending => return Some(Filled::All),
+            Poll::Ready(Ok(0)) => self.end = End::Reached,
+            Poll::Ready(Err(_)) => self.end = End::Broken,
+            Poll::Ready(Ok(count)) => {
+                self.received += count as u64;
+                state.read.set(state.read.get() + count);
+                if count >= *budget {
+                    return Some(Filled::Some);
+                }
+                *budget -= count;
+            }
+        }
+        None
     }
 
     /// Reads once what the kernel holds, past what the runtime knows. Returns how many bytes came.

@@ -210,7 +210,7 @@ pub(crate) const TURN_BUDGET: usize = 128;
 
 /// Bytes read in one turn before they are used. More would be out of the processor's cache again when the
 /// application sees them, and its answers when they are written.
-pub(crate) const TURN_READ_BUDGET: usize = 128 * 1024;
+pub(crate) const TURN_READ_BUDGET: usize = 256 * 1024;
 
 /// How long the calls of one turn may take before what they answered is
 /// written and the event loop has its say. One call may still take longer.

@@ -256,6 +256,11 @@ impl Stream {
         Self::Tls(Box::new(Encrypted::new(self, endpoint, facts)))
     }
 
+    /// Whether the bytes of the wire are what the client means.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::Unix(_))
+    }
+
     /// The TLS of this connection, if it has any.
     pub(crate) fn encrypted(&mut self) -> Option<&mut Encrypted> {
         match self {

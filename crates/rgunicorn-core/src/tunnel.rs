@@ -7,10 +7,25 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use tokio::io::ReadBuf;
+
 use crate::settings::SWEEP_INTERVAL;
 
 /// The time between two calls of [`Watcher::look`].
 pub const LOOK_INTERVAL: Duration = SWEEP_INTERVAL;
+
+/// Reads once from the socket, if it has anything.
+pub type Read<'a> = &'a mut dyn FnMut(&mut ReadBuf<'_>);
+
+/// Where what comes over a tunnel is put.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Placement {
+    /// To the exchange, until it is taken.
+    #[default]
+    Exchange,
+    /// Where [`Watcher::land`] says.
+    Offered,
+}
 
 /// Follows an exchange from its call to its end, on the worker's thread.
 ///
@@ -19,6 +34,15 @@ pub const LOOK_INTERVAL: Duration = SWEEP_INTERVAL;
 pub trait Watcher {
     /// Bytes came over the tunnel.
     fn came(&self);
+
+    /// Offers to have what comes next read straight to where it is wanted, if that was
+    /// [asked for](crate::responder::Responder::place) and nothing waits to be taken. `read` appends what
+    /// the socket has to a buffer with room; it may be called once, and no method of the responder may.
+    /// [`Self::came`] is called in the same turn if anything was read. Where `read` is not called, bytes
+    /// go to the exchange.
+    fn land(&self, read: Read<'_>) {
+        let _ = read;
+    }
 
     /// The server is about to end: this exchange should, too.
     fn drain(&self);

@@ -20,7 +20,8 @@ impl Connection {
         let mut inbound = exchange.inbound.borrow_mut();
         let before = (inbound.data.len(), inbound.body);
         let fed = input.feed(&mut inbound);
-        let changed = before != (inbound.data.len(), inbound.body);
+        let landed = std::mem::take(&mut input.landed);
+        let changed = landed || before != (inbound.data.len(), inbound.body);
         if changed {
             inbound.expectation = Expectation::None; // it came unasked
         }

@@ -3,11 +3,20 @@
 //! Its exchange goes on for as long as the connection does. What the client sends behind its head,
 //! pipelined bytes included, is passed on as it is.
 
+use std::rc::Rc;
+use std::task::Context;
+
 use super::Connection;
+use super::Phase;
 use crate::encode::BodyFraming;
 use crate::error::Misuse;
 use crate::exchange::Exchange;
 use crate::input::BodyDecoder;
+use crate::input::Filled;
+use crate::input::Input;
+use crate::stream::Stream;
+use crate::tunnel::Placement;
+use crate::tunnel::Watcher;
 
 impl Connection {
     /// Begins a tunnel, if the client asked for one.
@@ -30,6 +39,28 @@ impl Connection {
         // Bytes that came with the request belong to the tunnel.
         self.readiness.mark();
         Ok(())
+    }
+
+    /// Reads what the socket holds to where it is wanted.
+    pub(super) fn fill(&self, input: &mut Input, context: &mut Context<'_>) -> Filled {
+        let stream = &mut self.stream.borrow_mut();
+        match self.landing(input, stream) {
+            Some(watcher) => input.land(stream, context, &self.state, &*watcher),
+            None => input.fill(stream, context, &self.state),
+        }
+    }
+
+    /// Who may have what comes next read to its own memory: a tunnel's watcher that has taken all that came.
+    fn landing(&self, input: &Input, stream: &Stream) -> Option<Rc<dyn Watcher>> {
+        if self.phase.get() != Phase::Exchanging || !input.unused().is_empty() {
+            return None;
+        }
+        let current = self.exchange.borrow();
+        let exchange = current.as_ref()?;
+        let lands = exchange.placement.get() == Placement::Offered
+            && exchange.inbound.borrow().data.is_empty()
+            && stream.is_plain();
+        lands.then(|| exchange.watcher()).flatten()
     }
 
     /// Gives the buffer of used-up input back: silent tunnels hold none.

@@ -11,6 +11,7 @@ use crate::exchange::Liveness;
 use crate::exchange::Stage;
 use crate::parser::Version;
 use crate::response::ResponseHead;
+use crate::tunnel::Placement;
 use crate::tunnel::Watcher;
 
 impl Responder {
@@ -74,6 +75,12 @@ impl Responder {
             transport.mark_for_reading(); // it may have been paused
         }
         input
+    }
+
+    /// Says where what comes next goes. HTTP/2 and TLS have memory of their own for it, and put it to the
+    /// exchange in any case.
+    pub fn place(&self, placement: Placement) {
+        self.exchange.placement.set(placement);
     }
 
     /// Gives the buffer of a [`Self::take_input`] back, to be used again.
