@@ -26,6 +26,7 @@ use crate::call::CallContext;
 use crate::hooks::Record;
 use crate::settings::WebSocketSettings;
 
+mod arriving;
 mod callables;
 mod ending;
 mod events;
@@ -36,19 +37,21 @@ mod opening;
 mod saying;
 mod share;
 mod stage;
+mod unread;
 
 pub(crate) use callables::WebSocket;
 pub(crate) use ending::called;
 pub(crate) use opening::Opening;
 pub(crate) use opening::Rejected;
 
+use arriving::Arriving;
 use ending::Ending;
 use ending::Goodbye;
-use hearing::Unread;
 use inbox::Inbox;
 use keepalive::Keepalive;
 use share::Share;
 use stage::Stage;
+use unread::Unread;
 
 /// One call of the application for a WebSocket.
 pub(crate) struct Socket {
@@ -65,6 +68,10 @@ pub(crate) struct Socket {
     inbox: RefCell<Inbox>,
     share: Cell<Share>,
     unread: RefCell<Unread>,
+    /// The large message that is next, if its head came.
+    arriving: RefCell<Option<Arriving>>,
+    /// Bytes of the last message that was large, if such came last: one like it is likely next.
+    expected: Cell<Option<usize>>,
     /// The payload of a ping that could not be answered yet.
     owed: RefCell<Option<Vec<u8>>>,
     /// What the client got wrong, while the application has yet to answer what came before it.
@@ -107,6 +114,8 @@ impl Socket {
             told: Cell::new(Told::Nothing),
             share: Cell::default(),
             unread: RefCell::default(),
+            arriving: RefCell::default(),
+            expected: Cell::default(),
             owed: RefCell::default(),
             failure: Cell::default(),
             goodbye: RefCell::default(),

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use rgunicorn_core::chunk::Chunk;
 use rgunicorn_core::exchange::Part;
+use rgunicorn_core::tunnel::Read;
 use rgunicorn_core::tunnel::Watcher;
 use rgunicorn_eventloop::reactor::escape;
 use rgunicorn_eventloop::task::ends_process;
@@ -214,6 +215,10 @@ impl Watcher for Socket {
             self.wake(|sleeper| sleeper.resume(py));
             self.fail(); // it has had its chance
         });
+    }
+
+    fn land(&self, read: Read<'_>) {
+        Python::attach(|py| self.read_large(py, read));
     }
 
     fn drain(&self) {

@@ -1,10 +1,10 @@
 //! What the client says: bytes of the tunnel to messages in the inbox.
 
 use pyo3::prelude::*;
-use rgunicorn_core::responder::Responder;
 use rgunicorn_websocket::Event;
 use rgunicorn_websocket::Failure;
 use rgunicorn_websocket::Heard;
+use rgunicorn_websocket::Large;
 use rgunicorn_websocket::Session;
 
 use super::Socket;
@@ -12,18 +12,14 @@ use super::ending::Ending;
 use super::inbox::Inbox;
 use super::inbox::Waiting;
 use super::stage::Stage;
-
-/// Bytes that were taken from the tunnel. What is before `start` was used.
-#[derive(Default)]
-pub(super) struct Unread {
-    bytes: Vec<u8>,
-    start: usize,
-}
+use super::unread::Unread;
 
 /// Why the hearing stopped.
 enum Stop {
     /// There are no more bytes.
     Used,
+    /// A large message begins.
+    Large(Large),
     /// The application has enough to do.
     Full,
     /// The client says goodbye.
@@ -34,7 +30,7 @@ enum Stop {
 
 /// What is done with messages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Interest {
+pub(super) enum Interest {
     Keep,
     /// The application has said its last word.
     Drop,
@@ -48,15 +44,20 @@ impl Socket {
             return;
         }
         loop {
-            let mut unread = self.unread.take();
+            let mut unread = match self.go_on(py) {
+                Ok(Some(unread)) => unread,
+                Ok(None) => return,
+                Err(failure) => return self.heard_failure(failure),
+            };
             if unread.is_used() {
-                unread = Unread::take(&self.responder);
+                unread = Unread::taken(self.responder.take_input());
             }
             if unread.is_used() {
                 return;
             }
             match self.hear_bytes(py, &mut unread) {
-                Stop::Used => self.responder.give_back(unread.bytes),
+                Stop::Used => self.put_away(unread),
+                Stop::Large(large) => self.begin_arriving(py, large, unread),
                 Stop::Full => {
                     self.unread.replace(unread);
                     return;
@@ -87,7 +88,7 @@ impl Socket {
         self.interest() == Interest::Keep && !self.inbox.borrow().has_room()
     }
 
-    fn interest(&self) -> Interest {
+    pub(super) fn interest(&self) -> Interest {
         let ends = matches!(self.ending.get(), Ending::Awaiting { .. } | Ending::Over);
         if self.stage.get() == Stage::Open && !ends {
             Interest::Keep
@@ -112,10 +113,14 @@ impl Socket {
                     inbox: &mut self.inbox.borrow_mut(),
                     interest,
                     room,
+                    expected: None,
                     owed: self.owed.take(),
                 };
                 let stop = ear.hear(py, session, unread, &mut replies);
                 self.owed.replace(ear.owed);
+                if ear.expected.is_some() {
+                    self.expect(ear.expected);
+                }
                 stop
             }
         };
@@ -129,6 +134,8 @@ struct Ear<'a> {
     inbox: &'a mut Inbox,
     interest: Interest,
     room: Room,
+    /// The last message that is worth expecting another of.
+    expected: Option<usize>,
     /// The last ping that was not answered: one pong answers all before it (RFC 6455 section 5.5.3).
     owed: Option<Vec<u8>>,
 }
@@ -148,16 +155,26 @@ impl Ear<'_> {
         unread: &mut Unread,
         replies: &mut Vec<u8>,
     ) -> Stop {
-        let length = unread.bytes.len();
-        let mut bytes = &mut unread.bytes[unread.start..];
+        let place = unread.place();
+        let mut bytes = unread.bytes(py);
+        let length = bytes.len();
         let stop = loop {
-            if self.interest == Interest::Keep && !self.inbox.has_room() {
-                break Stop::Full;
+            if self.interest == Interest::Keep {
+                if !self.inbox.has_room() {
+                    break Stop::Full;
+                }
+                let wants = |large: &Large, there| place.suits(large, there);
+                if let Some(large) = session.receiver.begin_large(&mut bytes, wants) {
+                    break Stop::Large(large);
+                }
             }
             let keep = |heard| self.interest.keep(py, heard);
             match session.receiver.receive_as(&mut bytes, keep) {
                 Ok(None) => break Stop::Used,
-                Ok(Some(Event::Message(Some(message)))) => self.inbox.push(message),
+                Ok(Some(Event::Message(Some(message)))) => {
+                    self.expected = message.expects().or(self.expected);
+                    self.inbox.push(message);
+                }
                 Ok(Some(Event::Message(None) | Event::Pong(_))) => {}
                 Ok(Some(Event::Ping(payload))) if self.room == Room::Some => {
                     session.sender.pong(payload, replies);
@@ -170,7 +187,8 @@ impl Ear<'_> {
                 Err(failure) => break Stop::Failure(failure),
             }
         };
-        unread.start = length - bytes.len();
+        let used = length - bytes.len();
+        unread.use_up(used);
         stop
     }
 
@@ -187,18 +205,5 @@ impl Interest {
             Self::Keep => Waiting::new(py, heard).map(Some),
             Self::Drop => heard.message().map(|_| None), // it has to be text all the same
         }
-    }
-}
-
-impl Unread {
-    fn take(responder: &Responder) -> Self {
-        Self {
-            bytes: responder.take_input(),
-            start: 0,
-        }
-    }
-
-    fn is_used(&self) -> bool {
-        self.start == self.bytes.len()
     }
 }

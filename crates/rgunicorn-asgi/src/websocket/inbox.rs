@@ -26,6 +26,9 @@ pub(super) struct Inbox {
 /// From so many bytes on a message is copied and unmasked in one pass.
 const LARGE: usize = 2 * 1024;
 
+/// From so many on, one that is like the last is worth memory of its own before it comes.
+pub(super) const EXPECTED: usize = 32 * 1024;
+
 /// One message, as the application will see it.
 pub(super) struct Waiting {
     content: Content,
@@ -97,6 +100,20 @@ impl Waiting {
             None => Content::of(py, heard.message()?),
         };
         Ok(Self { content, size })
+    }
+
+    /// Bytes of a message like it, if it gains from being expected: from being read straight to where the
+    /// application will have it.
+    pub(super) fn expects(&self) -> Option<usize> {
+        let gains = matches!(self.content, Content::Binary(_)) && self.size >= EXPECTED;
+        gains.then_some(self.size)
+    }
+
+    pub(super) fn binary(bytes: Bound<'_, PyBytes>) -> Self {
+        Self {
+            size: bytes.as_bytes().len(),
+            content: Content::Binary(bytes.unbind()),
+        }
     }
 }
 
