@@ -90,6 +90,14 @@ async def late(scope, receive, send):
     await disconnected(receive)
 
 
+@steerable
+async def end_at_gate(scope, receive, send):
+    """Takes nothing, and returns when the gate opens."""
+    await connect(receive, send)
+    note("accepted")
+    await gate("end")
+
+
 async def show_scope(scope, receive, send):
     assert type(scope) is dict
     import json

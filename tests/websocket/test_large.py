@@ -4,6 +4,7 @@ import contextlib
 import random
 import signal
 import threading
+import zlib
 
 import pytest
 from frames import BINARY, CONTINUATION, PING, PONG, TEXT, RawSocket, close, frame, text
@@ -178,6 +179,36 @@ def test_an_application_that_comes_late_gets_all_large_messages(server):
         sender.join(timeout=60)
         messages = [note["bytes"] for note in s.notes if note["event"] == "message"]
         assert messages == [payload.decode() for payload in payloads]
+
+
+def test_b64_compressed_and_plain_ones_take_turns(shared):
+    offer = "sec-websocket-extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover"
+    with RawSocket(shared("sockets:echo"), "/", offer) as ws:
+        for seed in range(6):
+            message = pattern(1_000, seed) * 70
+            compressor = zlib.compressobj(wbits=-12)
+            data = compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)
+            ws.send(frame(BINARY, data[:-4], reserved=4) + frame(BINARY, message) + frame(PING))
+            answers = [ws.read_frame() for _ in range(3)]
+            assert sum(answer.opcode == PONG for answer in answers) == 1
+            inflated = [
+                zlib.decompressobj(wbits=-15).decompress(answer.payload + b"\0\0\xff\xff")
+                for answer in answers
+                if answer.opcode != PONG
+            ]
+            assert inflated == [message, message]
+
+
+def test_an_application_may_end_within_a_large_message(server):
+    with server("sockets:end_at_gate") as s, RawSocket(s) as ws, RawSocket(s) as witness:
+        s.wait_for_note("accepted")
+        ws.send(frame(BINARY, b"x" * 65_536))
+        data = frame(BINARY, b"x" * 65_536)
+        send_in_pieces(ws, witness, data[:40_000], 40_000)
+        s.open_gate("end")
+        ws.expect_close(1000)
+        ws.send(data[40_000:] + close(1000))
+        ws.expect_end()
 
 
 def test_memory_for_a_large_message_comes_with_it(server):

@@ -104,7 +104,16 @@ impl Input {
         context: &mut Context<'_>,
         state: &State,
     ) -> Filled {
-        let mut budget = READ_BUDGET;
+        self.fill_within(READ_BUDGET, stream, context, state)
+    }
+
+    fn fill_within(
+        &mut self,
+        mut budget: usize,
+        stream: &mut Stream,
+        context: &mut Context<'_>,
+        state: &State,
+    ) -> Filled {
         while self.end == End::Open {
             self.make_room(state);
             let outcome = stream.poll_fill(context, &mut self.buffer);
@@ -134,7 +143,7 @@ impl Input {
                 }
             });
             let Some(outcome) = outcome else {
-                return self.fill(stream, context, state);
+                return self.fill_within(budget, stream, context, state);
             };
             self.landed |= matches!(outcome, Poll::Ready(Ok(1..)));
             if let Some(filled) = self.note(outcome, &mut budget, state) {

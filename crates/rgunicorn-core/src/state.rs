@@ -233,7 +233,8 @@ impl State {
 
     pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
         let mut buffers = self.buffers.borrow_mut();
-        if buffers.len() < SPARES && buffer.capacity() <= 2 * READ_SIZE {
+        let is_usual = (READ_SIZE..=2 * READ_SIZE).contains(&buffer.capacity());
+        if buffers.len() < SPARES && is_usual {
             buffer.clear();
             buffers.push(buffer);
         }

@@ -38,8 +38,8 @@ pub trait Watcher {
     /// Offers to have what comes next read straight to where it is wanted, if that was
     /// [asked for](crate::responder::Responder::place) and nothing waits to be taken. `read` appends what
     /// the socket has to a buffer with room; it may be called once, and no method of the responder may.
-    /// [`Self::came`] is called in the same turn if anything was read. Where `read` is not called, bytes
-    /// go to the exchange.
+    /// [`Self::came`] is called afterwards if anything was read. Where `read` is not called, bytes go to
+    /// the exchange.
     fn land(&self, read: Read<'_>) {
         let _ = read;
     }

@@ -147,6 +147,8 @@ impl Landing {
     fn resize(&mut self, py: Python<'_>, size: usize) {
         let empty = PyBytes::new(py, b"").unbind();
         let mut object = std::mem::replace(&mut self.object, empty).into_ptr();
+        let filled = std::mem::take(&mut self.filled);
+        self.capacity = 0; // until there is one again
         // SAFETY: the thread is attached. The function takes the only reference to the object and leaves
         // one to another of that size, or null, which is said to be a lack of memory.
         self.object = unsafe {
@@ -156,12 +158,15 @@ impl Landing {
                 .unbind()
         };
         self.capacity = size;
-        self.filled = self.filled.min(size);
+        self.filled = filled.min(size);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
+
     use super::*;
 
     const MASK: [u8; 4] = [0x80, 0xff, 0x01, 0x7e];
@@ -231,6 +236,21 @@ mod tests {
             assert_eq!(Landing::new(py, 100).finish(py).as_bytes(), b"");
             assert_eq!(Landing::new(py, 0).finish(py).as_bytes(), b"");
             drop(Landing::new(py, 100_000));
+        });
+    }
+
+    #[test]
+    fn without_memory_there_is_nothing_to_write_to() {
+        Python::initialize();
+        Python::attach(|py| {
+            let mut landing = Landing::new(py, 10);
+            landing.append(py, b"abc", [0; 4]);
+            let too_much = isize::MAX.cast_unsigned() - 100;
+            let failed = catch_unwind(AssertUnwindSafe(|| landing.reserve(py, too_much)));
+            assert!(failed.is_err());
+            assert_eq!((landing.filled(), landing.capacity()), (0, 0));
+            assert_eq!(landing.append(py, b"abc", [0; 4]), 0);
+            assert!(landing.bytes(py).is_empty());
         });
     }
 

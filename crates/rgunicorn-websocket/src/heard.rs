@@ -29,6 +29,12 @@ impl<'a> Heard<'a> {
         self.kind
     }
 
+    /// Whether nothing was done to it: it is one frame, and was not compressed.
+    #[must_use]
+    pub fn is_as_it_came(&self) -> bool {
+        matches!(self.payload, Payload::Input(_))
+    }
+
     /// Its bytes as they are, and the mask that has to be taken off; zeros where there is none.
     #[must_use]
     pub fn masked(&self) -> (&[u8], [u8; 4]) {

@@ -1,7 +1,5 @@
 //! Large messages that the caller takes itself, as tables of bytes.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use rgunicorn_websocket::DeflateSettings;
 use rgunicorn_websocket::Event;
 use rgunicorn_websocket::Failure;

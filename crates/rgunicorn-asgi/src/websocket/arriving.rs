@@ -16,7 +16,10 @@ use super::inbox::Waiting;
 use super::unread::Unread;
 
 /// Memory that a client gets for saying that it will send more than that.
-const MOST_TRUSTED: usize = 128 * 1024;
+const LEAST_TRUSTED: usize = 128 * 1024;
+
+/// The same after it has sent as much before.
+const MOST_TRUSTED: usize = 1024 * 1024;
 
 /// Read at once, so that the mask is taken off what the processor has at hand.
 const MOST_READ: usize = 128 * 1024;
@@ -31,9 +34,9 @@ pub(super) struct Arriving {
 }
 
 impl Arriving {
-    /// One of which nothing has come. `trusted` bytes are there for it from the beginning.
-    pub(super) fn new(py: Python<'_>, large: Large, trusted: usize) -> Self {
-        let capacity = large.length.min(trusted.max(MOST_TRUSTED));
+    /// One of which nothing has come, after one of `last` bytes.
+    pub(super) fn new(py: Python<'_>, large: Large, last: usize) -> Self {
+        let capacity = large.length.min(last.clamp(LEAST_TRUSTED, MOST_TRUSTED));
         Self {
             large,
             landing: Landing::new(py, capacity + ONE_MORE),
@@ -115,7 +118,10 @@ impl Arriving {
             self.rest = self.landing.bytes(py)[end..].to_vec();
             self.landing.truncate(end);
         }
-        self.landing.settle(py, from, at, self.mask_at(at));
+        let mask = self.mask_at(at);
+        if from != at || mask != [0; 4] {
+            self.landing.settle(py, from, at, mask);
+        }
     }
 
     /// What has to be taken off at once from the byte at `index` on.
@@ -176,7 +182,10 @@ impl Socket {
             self.inbox.borrow_mut().push(message);
         }
         if !rest.is_empty() {
-            unread = Unread::taken(rest); // only what was read to its place has a rest
+            // Only what was read to its place has one, and behind it is what was read since.
+            let mut input = self.responder.take_input();
+            input.splice(..0, rest);
+            unread = Unread::taken(input);
         }
         Ok(Some(unread))
     }
@@ -192,6 +201,7 @@ impl Socket {
         if self.is_full() || self.interest() == Interest::Drop || !self.unread.borrow().is_used() {
             return;
         }
+        let length = length.min(MOST_TRUSTED);
         let mut landing = Landing::new(py, LONGEST_HEAD + length + ONE_MORE);
         landing.read(py, LONGEST_HEAD + MOST_READ + ONE_MORE, read);
         if landing.filled() > 0 {

@@ -248,6 +248,7 @@ impl Watcher for Socket {
 
     fn ended(&self) {
         Python::attach(|py| self.hear(py)); // what came before the end counts
+        self.arriving.take(); // it will never be whole
         self.fail();
         self.part_from(Goodbye::abnormal());
     }

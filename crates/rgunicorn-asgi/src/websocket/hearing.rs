@@ -58,6 +58,7 @@ impl Socket {
             match self.hear_bytes(py, &mut unread) {
                 Stop::Used => self.put_away(unread),
                 Stop::Large(large) => self.begin_arriving(py, large, unread),
+                Stop::Full if unread.is_used() => return self.put_away(unread),
                 Stop::Full => {
                     self.unread.replace(unread);
                     return;

@@ -33,6 +33,16 @@ pub(super) const EXPECTED: usize = 32 * 1024;
 pub(super) struct Waiting {
     content: Content,
     size: usize,
+    frames: Frames,
+}
+
+/// How a message came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Frames {
+    /// In one frame, as it is.
+    One,
+    /// In fragments, compressed, or with its head in parts.
+    Others,
 }
 
 pub(super) enum Content {
@@ -90,6 +100,11 @@ impl Waiting {
     pub(super) fn new(py: Python<'_>, heard: Heard<'_>) -> Result<Self, Failure> {
         let (bytes, _) = heard.masked();
         let size = bytes.len();
+        let frames = if heard.is_as_it_came() {
+            Frames::One
+        } else {
+            Frames::Others
+        };
         let content = if size < LARGE {
             None
         } else {
@@ -99,20 +114,26 @@ impl Waiting {
             Some(content) => content,
             None => Content::of(py, heard.message()?),
         };
-        Ok(Self { content, size })
+        Ok(Self {
+            content,
+            size,
+            frames,
+        })
     }
 
     /// Bytes of a message like it, if it gains from being expected: from being read straight to where the
     /// application will have it.
     pub(super) fn expects(&self) -> Option<usize> {
-        let gains = matches!(self.content, Content::Binary(_)) && self.size >= EXPECTED;
-        gains.then_some(self.size)
+        let gains = matches!(self.content, Content::Binary(_)) && self.frames == Frames::One;
+        (gains && self.size >= EXPECTED).then_some(self.size)
     }
 
+    /// What landed where it is.
     pub(super) fn binary(bytes: Bound<'_, PyBytes>) -> Self {
         Self {
             size: bytes.as_bytes().len(),
             content: Content::Binary(bytes.unbind()),
+            frames: Frames::One,
         }
     }
 }
