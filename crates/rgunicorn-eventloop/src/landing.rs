@@ -168,20 +168,11 @@ mod tests {
     use std::panic::catch_unwind;
 
     use super::*;
-
-    const MASK: [u8; 4] = [0x80, 0xff, 0x01, 0x7e];
+    use crate::unmasked::tests::MASK;
+    use crate::unmasked::tests::masked;
 
     fn pattern(length: usize) -> Vec<u8> {
         (0..=255).cycle().take(length).collect()
-    }
-
-    fn masked(plain: &[u8]) -> Vec<u8> {
-        let keys = MASK.into_iter().cycle();
-        plain
-            .iter()
-            .zip(keys)
-            .map(|(byte, key)| byte ^ key)
-            .collect()
     }
 
     #[test]

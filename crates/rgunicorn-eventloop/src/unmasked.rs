@@ -101,12 +101,12 @@ const BLOCK: usize = 128;
 const LOOK: usize = 256;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const MASK: [u8; 4] = [0x80, 0xff, 0x01, 0x7e];
+    pub(crate) const MASK: [u8; 4] = [0x80, 0xff, 0x01, 0x7e];
 
-    fn masked(plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn masked(plain: &[u8]) -> Vec<u8> {
         let keys = MASK.into_iter().cycle();
         plain
             .iter()
