@@ -149,6 +149,7 @@ SCENARIOS = {
         echo("ws_binary1k", "the same with bytes", 1024, "--kind", "binary"),
         echo("ws_text64k", "WebSocket, text of 64 KiB and back", 65536),
         echo("ws_binary64k", "the same with bytes", 65536, "--kind", "binary"),
+        echo("ws_binary1m", "the same with 1 MiB", 1 << 20, "--kind", "binary"),
         echo("ws_deflate64", "WebSocket, text of 64 bytes and back, compression agreed on", 64, "--deflate"),
         echo("ws_deflate1k", "the same with 1 KiB", 1024, "--deflate"),
         echo("ws_deflate64k", "the same with 64 KiB", 65536, "--deflate"),
