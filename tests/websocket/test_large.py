@@ -140,7 +140,7 @@ def test_b52_one_that_is_too_large_is_refused_by_its_head(server):
 
 
 @pytest.mark.parametrize("opcode", [BINARY, TEXT])
-def test_a118_a_client_may_leave_within_a_large_message(server, opcode):
+def test_a_client_may_leave_within_a_large_message(server, opcode):
     with server("sockets:listen") as s, RawSocket(s) as witness:
         for how in ("close", "reset"):
             with RawSocket(s) as ws:
